@@ -1,0 +1,279 @@
+"""The levels of one indicator over its areas: (state, closed or early values) → (state, levels, transitions).
+
+Areas are rows 0 to n - 1. The *level* of an area follows closed windows only and is what tables show; its
+*alert* may be higher where a value was judged early. Corrections replay the past window ends they touch.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from alerts.evidence import Evidence
+from alerts.ladder import NEVER, Graded, Ladder, Levels, Rows, Times
+from alerts.level_log import LevelLog
+from alerts.timeline import EARLY, Move, Timeline
+from alerts.timeline_columns import pack, unpack
+from alerts.transitions import RawTransition
+from indicators.tolerance import Array
+
+_VERSION = 1
+
+
+class LevelBank:
+    """Levels and alerts of one indicator.
+
+    >>> from types import SimpleNamespace
+    >>> nan = float("nan")
+    >>> depth = SimpleNamespace(id="depth", raises=(0.1, nan, nan, 0.4), clears=(0.09, nan, nan, 0.38),
+    ...                         for_ms=(0, 0, 0, 0), high_bad=True)
+    >>> bank = LevelBank(depth, areas=2)
+    >>> seen = Evidence(np.array([0.41, 0.0]), allowed=np.full(2, True), decided_ms=70_000)
+    >>> found, levels = bank.close(60_000, np.arange(2), seen)
+    >>> levels.tolist(), found[0].transition, found[0].threshold
+    ([4, 0], 'raised', 0.4)
+    """
+
+    def __init__(self, indicator: Graded, areas: int = 0) -> None:
+        """A bank where no area has a level.
+
+        Raises:
+            ValueError: bounds of the indicator are not four of each (see ``Ladder.of``).
+        """
+        self.indicator = indicator.id
+        self.ladder = Ladder.of(indicator)
+        self.closed_ms = NEVER
+        self.trimmed_ms = NEVER
+        self._level: Levels = np.empty(0, np.uint8)
+        self._since: Times = np.empty((0, len(self.ladder.patient)), np.int64)
+        self._standing: Levels = np.empty(0, np.uint8)
+        self._log = LevelLog(len(self.ladder.patient))
+        self._timelines: dict[int, Timeline] = {}
+        self._warned: set[int] = set()
+        self.ensure(areas)
+
+    @property
+    def levels(self) -> Levels:
+        """uint8[n]: the level of each area after its latest closed window."""
+        return self._level.copy()
+
+    @property
+    def standing(self) -> Levels:
+        """uint8[n]: the level of each area's alert, early judgement included."""
+        return self._standing.copy()
+
+    def ensure(self, areas: int) -> None:
+        """Have at least ``areas`` rows; new ones have no level."""
+        more = areas - self._level.size
+        if more > 0:
+            self._level = np.concatenate((self._level, np.zeros(more, np.uint8)))
+            self._standing = np.concatenate((self._standing, np.zeros(more, np.uint8)))
+            fresh = np.full((more, self._since.shape[1]), NEVER, np.int64)
+            self._since = np.concatenate((self._since, fresh))
+
+    def close(self, end_ms: int, rows: Rows, seen: Evidence) -> tuple[list[RawTransition], Levels]:
+        """The window that ends at ``end_ms`` is closed in the areas ``rows`` int64[m], each once.
+
+        Returns the transitions in order of ``rows`` and the levels uint8[m]. Where there is no data, level
+        and alert stay.
+
+        Raises:
+            ValueError: ``end_ms`` lies before a window end that is closed; corrections go through ``replay``.
+        """
+        if end_ms < self.closed_ms:
+            raise ValueError(
+                f"{self.indicator}: window end {end_ms} comes after {self.closed_ms} was closed; "
+                f"use replay for corrections",
+            )
+        was, since = self._level[rows], self._since[rows]
+        now, begun = self.ladder.step(end_ms, was, since, seen)
+        self._move(end_ms, rows, (was, since), (now, begun))
+        self._level[rows], self._since[rows], self.closed_ms = now, begun, end_ms
+        found = []
+        for column in np.flatnonzero((now != self._standing[rows]) & seen.known).tolist():
+            row = int(rows[column])
+            move = self._timeline(row).close(end_ms, int(now[column]))
+            if move:
+                self._standing[row] = move.level
+                found.append(self._raw(row, (column,), move, seen))
+        self._mark_warned(end_ms)
+        return found, now
+
+    def early(self, grid_ms: int, rows: Rows, value: Array) -> list[RawTransition]:
+        """Judge ``value`` float64[m] of ``rows`` at the grid time ``grid_ms`` before their window is closed.
+
+        May raise or escalate an alert, never ease one. While a value bears the standing alert out, windows
+        that end before ``grid_ms`` do not ease it either. The levels themselves do not change.
+        """
+        top = self.ladder.entered(self.ladder.reached(value), self._since[rows], grid_ms)
+        seen = Evidence(value, np.full(value.shape, fill_value=True), decided_ms=grid_ms)
+        found = []
+        for column in np.flatnonzero(top).tolist():
+            row = int(rows[column])
+            move = self._timeline(row).early(self.closed_ms, grid_ms, int(top[column]), float(value[column]))
+            self._warned.add(row)
+            if move:
+                self._standing[row] = move.level
+                found.append(self._raw(row, (column,), move, seen))
+        return found
+
+    def state_at(self, rows: Rows, end_ms: int) -> tuple[Levels, Times]:
+        """Level uint8[m] and since int64[m, 4] of ``rows`` after the window end ``end_ms``.
+
+        ``since``: the window end at which a level (or a higher one) began to be reached without a break;
+        kept for levels with a ``for``, ``NEVER`` otherwise.
+
+        Raises:
+            ValueError: ``end_ms`` is beyond what ``trim`` left.
+        """
+        level, since = self._before(rows, end_ms + 1)
+        wide = np.full((rows.size, 4), NEVER, np.int64)
+        wide[:, [k - 1 for k in self.ladder.patient]] = since
+        return level, wide
+
+    def replay(self, ends: Times, rows: Rows, seen: Evidence) -> tuple[list[RawTransition], Levels]:
+        """Judge the window ends ``ends`` int64[k] anew for the areas ``rows`` int64[m], each once.
+
+        ``ends`` are all window ends from the first touched one to the latest closed, ascending; the arrays of
+        ``seen`` are [k, m]. Returns what has to be published, by area, and the levels uint8[k, m]:
+        ``retracted`` for alerts that lost their raise (``window_end``: that of the raise), all steps of
+        alerts nobody knew of, and one step for an alert whose level now differs (at the latest end, or
+        where it was cleared).
+
+        Raises:
+            ValueError: ``ends`` do not ascend, stop before the latest closed window end, or begin before what
+                ``trim`` left.
+        """
+        if not ends.size or not (np.diff(ends) > 0).all() or ends[-1] < self.closed_ms:
+            raise ValueError(
+                f"{self.indicator}: a replay needs ascending window ends up to the closed {self.closed_ms}; "
+                f"found {ends.size}, last {ends[-1:].tolist()}; pass every end from the first touched one",
+            )
+        was, since = self._before(rows, int(ends[0]))
+        first = was
+        self._log.forget(rows, int(ends[0]))
+        levels = np.empty(seen.value.shape, np.uint8)
+        for i, end in enumerate(ends.tolist()):
+            now, begun = self.ladder.step(end, was, since, seen.at(i))
+            self._move(end, rows, (was, since), (now, begun))
+            levels[i], was, since = now, now, begun
+        self._level[rows], self._since[rows], self.closed_ms = was, since, int(ends[-1])
+        alarming = (first > 0) | levels.any(axis=0) | (self._standing[rows] > 0)
+        alarming |= np.isin(rows, np.fromiter(self._timelines, np.int64, len(self._timelines)))
+        found = []
+        for column in np.flatnonzero(alarming).tolist():
+            found += self._realign(ends, int(rows[column]), column, levels[:, column], seen)
+        return found, levels
+
+    def trim(self, before_ms: int) -> None:
+        """Forget what only corrections of window ends before ``before_ms`` could need."""
+        self.trimmed_ms = max(self.trimmed_ms, before_ms)
+        self._log.trim(before_ms)
+        for row, timeline in list(self._timelines.items()):
+            timeline.trim(before_ms)
+            if timeline.idle:
+                del self._timelines[row]
+
+    def state(self) -> dict[str, Any]:
+        """Everything as a plain dict of numbers and arrays of its own; see ``restore``."""
+        return {
+            "version": _VERSION,
+            "indicator": self.indicator,
+            "closed_ms": self.closed_ms,
+            "trimmed_ms": self.trimmed_ms,
+            "patient": list(self.ladder.patient),
+            "level": self._level.copy(),
+            "since": self._since.copy(),
+            "warned": np.array(sorted(self._warned), np.int64),
+            "log": self._log.state(),
+            "timelines": pack(self._timelines),
+        }
+
+    @classmethod
+    def restore(cls, indicator: Graded, state: dict[str, Any]) -> "LevelBank":
+        """The bank of a ``state()``; bounds may have changed since: they count from the next window on.
+
+        Raises:
+            ValueError: the state is of another version or another indicator.
+        """
+        found = state["version"], state["indicator"]
+        if found != (_VERSION, indicator.id):
+            raise ValueError(
+                f"level state is {found}, not {(_VERSION, indicator.id)}; "
+                f"restore it with the engine and the indicator that wrote it",
+            )
+        bank = cls(indicator, state["level"].size)
+        patient = bank.ladder.patient
+        bank.closed_ms, bank.trimmed_ms = state["closed_ms"], state["trimmed_ms"]
+        bank._level = state["level"].copy()
+        bank._since = _refit(state["since"], state["patient"], patient)
+        log = state["log"] | {"since": _refit(state["log"]["since"], state["patient"], patient)}
+        bank._log = LevelLog.restore(len(patient), log)
+        bank._timelines = unpack(state["timelines"])
+        bank._warned = set(state["warned"].tolist())
+        for row, timeline in bank._timelines.items():
+            bank._standing[row] = timeline.hold.level
+        return bank
+
+    def _before(self, rows: Rows, end_ms: int) -> tuple[Levels, Times]:
+        if end_ms < self.trimmed_ms:
+            raise ValueError(
+                f"{self.indicator}: levels before {end_ms} are forgotten, kept from {self.trimmed_ms} on; "
+                f"trim later to correct further back",
+            )
+        return self._log.before(end_ms, rows, self._level[rows], self._since[rows])
+
+    def _move(self, end: int, rows: Rows, was: tuple[Levels, Times], now: tuple[Levels, Times]) -> None:
+        changed = was[0] != now[0]
+        if self.ladder.patient:
+            changed |= (was[1] != now[1]).any(axis=1)
+        self._log.record(end, rows[changed], was[0][changed], was[1][changed])
+
+    def _realign(
+        self, ends: Times, row: int, column: int, levels: Levels, seen: Evidence
+    ) -> list[RawTransition]:
+        timeline = self._timeline(row)
+        moves = timeline.replay(ends.tolist(), levels.tolist(), seen.known[:, column].tolist())
+        self._standing[row] = timeline.hold.level
+        return [self._raw(row, (max(move.at.window, 0), column), move, seen) for move in moves]
+
+    def _timeline(self, row: int) -> Timeline:
+        return self._timelines.setdefault(row, Timeline())
+
+    def _mark_warned(self, end_ms: int) -> None:
+        for row in self._warned:
+            self._timelines[row].mark(end_ms)
+        self._warned.clear()
+
+    def _raw(self, row: int, place: tuple[int, ...], move: Move, seen: Evidence) -> RawTransition:
+        closed = move.at.window >= 0
+        return RawTransition(
+            indicator=self.indicator,
+            row=row,
+            start=move.start,
+            seq=move.seq,
+            transition=move.change,
+            level=move.level,
+            previous_level=move.previous,
+            value=float(seen.value[place]) if closed else move.at.value,
+            threshold=self._threshold(move),
+            window_end=move.at.end,
+            decided_ts=seen.decided_ms,
+            early=move.at.window == EARLY,
+            revision=seen.revision_at(place) if closed else 0,
+        )
+
+    def _threshold(self, move: Move) -> float:
+        if move.change == "retracted":
+            return self.ladder.raises[move.raised - 1]
+        if move.level > move.previous:
+            return self.ladder.raises[move.level - 1]
+        return self.ladder.clears[min(k for k in self.ladder.used if k > move.level) - 1]
+
+
+def _refit(since: Times, old: list[int], new: tuple[int, ...]) -> Times:
+    """The columns of ``since`` for the levels ``new``; those that had none begin unreached."""
+    fitted = np.full((since.shape[0], len(new)), NEVER, np.int64)
+    for column, level in enumerate(new):
+        if level in old:
+            fitted[:, column] = since[:, old.index(level)]
+    return fitted
