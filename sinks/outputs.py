@@ -1,0 +1,137 @@
+"""What the parts wrote -> the files of a replay: sorted, each fact once, equal content as equal bytes."""
+
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from sinks.arrow_values import Labels, merge
+from sinks.table_file import KINDS, PARTS, STATUSES
+
+Record = dict[str, Any]
+Key = tuple[Any, ...]
+
+_DECODE = msgspec.json.Decoder(Record).decode
+_KIND_ORDER = {kind: i for i, kind in enumerate(KINDS)}
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """What `finalise` wrote.
+
+    Attributes:
+        rows: rows of ``indicators.parquet``.
+        revisions: further revisions of these rows.
+        windows: distinct pairs of indicator and window end.
+        alerts: lines of ``alerts.jsonl``.
+        incidents: lines of ``incidents.jsonl``.
+        rejects: lines of ``rejects.jsonl``.
+    """
+
+    rows: int
+    revisions: int
+    windows: int
+    alerts: int
+    incidents: int
+    rejects: int
+
+
+def prepare(out: Path, *, resume: bool) -> None:
+    """Make the output folder; unless resuming, throw away what an earlier run left in its parts.
+
+    Call it once, before any process opens its sinks.
+
+    Raises:
+        NotADirectoryError: ``out`` is a file.
+    """
+    if out.exists() and not out.is_dir():
+        raise NotADirectoryError(f"{out} is a file, but the outputs need a folder; give another --out")
+    if not resume:
+        shutil.rmtree(out / PARTS, ignore_errors=True)
+    (out / PARTS).mkdir(parents=True, exist_ok=True)
+
+
+def finalise(out: Path, *, all_revisions: bool = False, keep_parts: bool = False) -> Totals:
+    """Turn the parts of a finished run into the files of the contract.
+
+    ``indicators.parquet`` has the last revision of every (indicator, area, window end), in the order
+    (indicator, window end, kind, area); ``revisions.parquet``, if asked for, has all of them.
+    ``alerts.jsonl`` is in the order (decided_ts, indicator, kind, area, alert_id, seq), ``incidents.jsonl``
+    has the last state of every incident in the order (raised_ts, incident_id), ``rejects.jsonl`` is in the
+    order (source, partition, offset, index). Each file appears whole or not at all.
+
+    Args:
+        out: the output folder.
+        all_revisions: write ``revisions.parquet`` too; without it an old one is removed.
+        keep_parts: leave the parts where they are, as a run with recovery must: a later start resumes them.
+    """
+    parts = out / PARTS
+    revisions = out / "revisions.parquet"
+    if not all_revisions:
+        revisions.unlink(missing_ok=True)
+    values = merge(
+        sorted(parts.glob("values-*.arrows")),
+        out / "indicators.parquet",
+        revisions if all_revisions else None,
+        Labels(KINDS, STATUSES),
+    )
+    totals = Totals(
+        rows=values.rows,
+        revisions=values.revisions,
+        windows=values.windows,
+        alerts=_write(out / "alerts.jsonl", _alerts(_lines(parts, "alerts"))),
+        incidents=_write(out / "incidents.jsonl", _latest_incidents(_lines(parts, "incidents"))),
+        rejects=_write(out / "rejects.jsonl", _rejects(_lines(parts, "rejects"))),
+    )
+    if not keep_parts:
+        shutil.rmtree(parts)
+    return totals
+
+
+def _lines(parts: Path, name: str) -> Iterator[bytes]:
+    for path in sorted(parts.glob(f"{name}-*.jsonl")):
+        with path.open("rb") as file:
+            yield from file
+
+
+def _alerts(lines: Iterable[bytes]) -> list[bytes]:
+    """Different lines in order; a transition written twice is one."""
+    return [line for _, line in sorted((_alert_key(_DECODE(line)), line) for line in set(lines))]
+
+
+def _alert_key(alert: Record) -> Key:
+    kind = _KIND_ORDER.get(alert["kind"], len(KINDS))
+    return alert["decided_ts"], alert["indicator"], kind, alert["area"], alert["alert_id"], alert["seq"]
+
+
+def _latest_incidents(lines: Iterable[bytes]) -> list[bytes]:
+    """The line with the highest ``seq`` of every incident."""
+    states: dict[str, tuple[int, int, bytes]] = {}
+    for line in lines:
+        state = _DECODE(line)
+        known = states.get(state["incident_id"])
+        if known is None or state["seq"] >= known[1]:
+            states[state["incident_id"]] = (state["raised_ts"], state["seq"], line)
+    order = sorted(states, key=lambda name: (states[name][0], name))
+    return [states[name][2] for name in order]
+
+
+def _rejects(lines: Iterable[bytes]) -> list[bytes]:
+    """One line for every place a record can come from."""
+    places = {_place(_DECODE(line)): line for line in lines}
+    return [places[place] for place in sorted(places)]
+
+
+def _place(reject: Record) -> Key:
+    return reject["source"], reject["partition"], reject["offset"], reject["index"]
+
+
+def _write(path: Path, lines: list[bytes]) -> int:
+    draft = path.with_name(f".{path.name}.draft")
+    with draft.open("wb") as file:
+        file.writelines(lines)
+    draft.replace(path)
+    return len(lines)
