@@ -35,7 +35,7 @@ EARLY = -1
 """In place of a window's number: decided by the value of a step, before a window was closed."""
 
 NOWHERE = -2
-"""In place of a window's number: there is no value to show."""
+"""In place of a window's number: no window decided."""
 
 
 class Mark(NamedTuple):
@@ -213,7 +213,6 @@ class _Fold:
         self.runs: dict[int, list[Step]] = {}
         self._facts = [fact for fact in facts if fact.after >= base.end]
         self._pinned = {start for start, alert in alerts.items() if alert.early and not alert.retracted}
-        self._published = {start for start, alert in alerts.items() if not alert.retracted}
         self._marked = base.hold
         if base.hold.level:
             self.runs[base.hold.start] = [Step(base.hold.level, base.end, NOWHERE, math.nan)]
@@ -232,7 +231,7 @@ class _Fold:
         count = sum(until is None or fact.after < until for fact in self._facts)
         for fact in self._facts[:count]:
             if fact.first in self._pinned and self.hold.level and self.hold.start != fact.first:
-                self._yield_to(fact.first)
+                self._yield_to(fact.first, fact.value)
             step = Step(0, fact.first, EARLY, fact.value)
             self._become(warned(self.hold, fact.level, fact.first), step)
             self._become(warned(self.hold, fact.level, fact.last), step)
@@ -251,20 +250,12 @@ class _Fold:
             start = hold.start if hold.level else was.start
             self.runs.setdefault(start, []).append(step._replace(level=hold.level))
 
-    def _yield_to(self, start: int) -> None:
+    def _yield_to(self, start: int, value: float) -> None:
         """What stands runs into a published early raise, which is never retracted: that alert takes over."""
         was = self.hold
         self.hold = was._replace(start=start)
-        self.runs[start] = [Step(was.level, start, NOWHERE, math.nan)]
-        if was.start in self._published:
-            # It was cleared before the early raise, and stays so.
-            self.runs[was.start].append(Step(0, start, NOWHERE, math.nan))
-            return
-        del self.runs[was.start]
-        self.marks = [
-            Mark(end, hold._replace(start=start) if hold.start == was.start else hold)
-            for end, hold in self.marks
-        ]
+        self.runs[was.start].append(Step(0, start, NOWHERE, value))
+        self.runs[start] = [Step(was.level, start, NOWHERE, value)]
 
 
 def _change(previous: int, level: int) -> Change:

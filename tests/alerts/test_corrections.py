@@ -264,9 +264,13 @@ def test_an_early_alert_takes_over_what_a_correction_finds_before_it() -> None:
     city = city_of(0, 0)
     city.early(30, [60.0, NAN, NAN])
     city.close([60.0, NAN, NAN])
-    assert city.correct(0, [0], [(0, 0, 60.0), (1, 0, 60.0)]) == []
+    found = city.correct(0, [0], [(0, 0, 60.0), (1, 0, 60.0)])
+    assert [(one.transition, one.start, one.window_end) for one in found] == [
+        ("raised", 0, 0),
+        ("cleared", 0, 90_000),
+    ]
     assert city.correct(1, [0], [(1, 0, 0.0)]) == []
-    assert city.alerts() == {(0, 90_000): 4}
+    assert city.alerts() == {(0, 0): 0, (0, 90_000): 4}
 
 
 def test_an_early_alert_takes_the_level_of_an_older_one_that_a_correction_carries_on() -> None:

@@ -1,0 +1,47 @@
+# One environment for everything: the first target that needs it makes it, without root.
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+ARGS ?=
+
+.PHONY: demo test check bench docs venv clean
+.DEFAULT_GOAL := help
+
+help:            ## show the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+demo: $(STAMP)   ## replay the sample city; options by ARGS="..."
+	@$(BIN)/yiwang demo $(ARGS)
+
+test: $(STAMP)   ## every test there is
+	@$(BIN)/python -m pytest -q $(ARGS)
+
+check: $(STAMP)  ## style, types, the catalogue files
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/yiwang catalogue check indicators/data
+
+bench: $(STAMP)  ## throughput on a random city, as a Markdown table
+	@$(BIN)/python benchmarks/throughput.py $(ARGS)
+
+docs: $(STAMP)   ## write docs/formulas.md, the reference of formulas
+	@mkdir -p docs
+	@$(BIN)/yiwang catalogue docs > docs/formulas.md
+
+venv: $(STAMP)   ## make the environment, or bring it up to date
+
+clean:           ## remove the environment and what tools left behind
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist *.egg-info
+
+# The stamp is written last, so that an interrupted installation starts again.
+$(STAMP): pyproject.toml constraints.txt
+	@python=$$(for p in python3.11 python3.12 python3 python; do \
+	  "$$p" -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info < (3, 13))' 2>/dev/null \
+	    && echo "$$p" && break; done); \
+	test -n "$$python" || { echo "Python 3.11 or 3.12 with venv is needed; neither python3.11, python3.12" \
+	  "nor python3 is one. Install it (e.g. apt install python3.11-venv) and run make again." >&2; exit 1; }; \
+	echo "making $(VENV) with $$python"; \
+	"$$python" -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $(STAMP)

@@ -1,0 +1,356 @@
+"""The areas above the cells: partials of all shard lanes in, values of communities to city out.
+
+One key owns all areas: a window's partials are a few thousand rows for a whole city, and a district never
+needs a second merge to become part of the city's value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flows.batches import FINAL, Floats, Ints
+from flows.pieces import BEFORE, MAX_DISORDER, AreaFrame, AreaPiece, Clock, Clocks, EarlyValues
+from flows.publisher import Early, Published, Publisher
+from flows.shard_lane import City
+from geo.areas import AreaKind
+from indicators.evaluate import Evaluation, Frame
+from indicators.judge import Judged, judge
+from indicators.layout import Cells
+from indicators.plan import IndicatorPlan
+from indicators.shard import Shard
+
+CITY_UID = 0
+_CHUNK = 4_096
+"""Window ends judged at once."""
+
+
+class _Areas:
+    """Areas in order of appearance: row -> (kind, uid), the district each lies in, its text id."""
+
+    def __init__(self, city: City) -> None:
+        self._city = city
+        self._number: dict[tuple[int, int], int] = {}
+        self.kind = np.empty(0, np.int64)
+        self.uid = np.empty(0, np.int64)
+        self.district = np.empty(0, np.int64)
+        self._text = np.empty(0, "S1")
+        known = city.areas.known_districts()
+        self.rows(np.array([AreaKind.CITY]), np.array([CITY_UID]), np.array([-1]))
+        self.rows(np.full(len(known), int(AreaKind.DISTRICT)), known, known)
+
+    def rows(self, kind: Ints, uid: Ints, district: Ints) -> Ints:
+        """The row of each area; new ones are added."""
+        keys = list(zip(kind.tolist(), uid.tolist(), strict=True))
+        new = [i for i, key in enumerate(keys) if key not in self._number]
+        for i in new:
+            self._number.setdefault(keys[i], len(self._number))
+        if new:
+            fresh = list(dict.fromkeys(keys[i] for i in new))
+            first = {keys[i]: i for i in reversed(new)}
+            order = [first[key] for key in fresh]
+            self.kind = np.concatenate((self.kind, kind[order]))
+            self.uid = np.concatenate((self.uid, uid[order]))
+            self.district = np.concatenate((self.district, district[order]))
+            self._name(len(fresh))
+        return np.array([self._number[key] for key in keys], np.int64)
+
+    def _name(self, count: int) -> None:
+        kind, uid = self.kind[-count:], self.uid[-count:]
+        texts = [
+            self._city.areas.ids(AreaKind(k), np.array([u]))[0].encode()
+            for k, u in zip(kind.tolist(), uid.tolist(), strict=True)
+        ]
+        self._text = np.concatenate((self._text, np.array(texts)))
+
+    def describe(self, rows: Ints) -> tuple[NDArray[np.uint8], NDArray[np.bytes_]]:
+        """Kind and text id of each row."""
+        return self.kind[rows].astype(np.uint8), self._text[rows]
+
+    @property
+    def always(self) -> Ints:
+        """The city and all districts."""
+        return np.flatnonzero(self.kind >= AreaKind.DISTRICT)
+
+
+@dataclass(slots=True)
+class _Queued:
+    """A frame of one lane whose windows are not merged yet."""
+
+    lane: str
+    frame: AreaFrame
+
+
+class AreaStep:
+    """The logic of the area step, free of the engine."""
+
+    def __init__(self, city: City, lanes: Iterable[str]) -> None:
+        """No area has a value; waits for all ``lanes``."""
+        self.city = city
+        self.plan = city.plan
+        self.clocks = Clocks(lanes)
+        self.areas = _Areas(city)
+        self.publisher = Publisher(city.plan, self.areas.describe)
+        self.begin = FINAL
+        self.closed = BEFORE
+        self._queued: list[_Queued] = []
+        self._early: list[EarlyValues] = []
+        self._empty = Shard(city.plan, city.calendar, Cells(city.areas.locate, city.grid.tile))
+        self._trimmed = BEFORE
+
+    def take(self, pieces: Iterable[AreaPiece]) -> Published:
+        """Take pieces; publish as far as all lanes have come."""
+        for piece in pieces:
+            self.clocks.hear(piece.sender, piece.clock)
+            self._queued += [_Queued(piece.sender, frame) for frame in piece.frames]
+            self._early += piece.early
+            self.begin = min(self.begin, piece.begin)
+        out = Published()
+        clock = self.clocks.least
+        if clock.maximum != BEFORE and self.begin != FINAL:
+            self._act(clock, out)
+        return out
+
+    def _act(self, clock: Clock, out: Published) -> None:
+        until = min(clock.watermark, clock.limit)
+        if self.closed == BEFORE:
+            self.closed = self.begin - 1
+        early = self._take_early(clock)
+        corrections = sorted(
+            {q.frame.correction for q in self._queued if 0 <= q.frame.correction <= clock.watermark}
+        )
+        for at in corrections:
+            self._close(min(at - 1, until), early, at + MAX_DISORDER, out)
+            self._correct(at, out)
+        self._close(until, early, FINAL if clock.maximum == FINAL else clock.maximum + 1, out)
+        if until - self._trimmed >= 3_600_000:  # noqa: PLR2004
+            self._trimmed = until
+            for plan in self.plan.indicators:
+                keep = plan.correctable(self.plan.metrics) + 2 * plan.indicator.window_ms + MAX_DISORDER
+                self.publisher.trim(plan.index, until - keep)
+
+    # -- early values --------------------------------------------------------------------------------
+
+    def _take_early(self, clock: Clock) -> dict[int, Early]:
+        if not self._early:
+            return {}
+        index, grid, kind, uid, value = (
+            np.concatenate([getattr(e, name) for e in self._early])
+            for name in ("index", "grid", "kind", "uid", "value")
+        )
+        due = grid <= clock.maximum
+        rest = ~due
+        self._early = (
+            [EarlyValues(index[rest], grid[rest], kind[rest], uid[rest], value[rest])] if rest.any() else []
+        )
+        rows = self.areas.rows(kind, uid, np.where(kind == AreaKind.DISTRICT, uid, -1))
+        found = {}
+        for i in np.unique(index[due]).tolist():
+            own = np.flatnonzero(due & (index == i))
+            own = own[np.argsort(grid[own], kind="stable")]
+            found[i] = Early(grid[own], rows[own], value[own])
+        return found
+
+    # -- closing -------------------------------------------------------------------------------------
+
+    def _close(self, until: int, early: dict[int, Early], early_before: int, out: Published) -> None:
+        due: dict[int, list[_Queued]] = {}
+        kept: list[_Queued] = []
+        for queued in self._queued:
+            frame = queued.frame
+            ends = frame.frame.ends
+            if frame.correction >= 0 or ends[0] > until:
+                kept.append(queued)
+                continue
+            if ends[-1] > until:
+                cut = int(np.searchsorted(ends, until, side="right"))
+                kept.append(_Queued(queued.lane, _part(frame, cut, len(ends))))
+                queued = _Queued(queued.lane, _part(frame, 0, cut))  # noqa: PLW2901
+            due.setdefault(frame.frame.index, []).append(queued)
+        self._queued = kept
+        for plan in self.plan.indicators:
+            own = early.get(plan.index, Early.none())
+            frames = [q.frame for q in due.get(plan.index, [])]
+            self._close_indicator(plan, until, frames, own, early_before, out)
+            if own.grid.size:
+                rest = own.grid >= early_before
+                early[plan.index] = Early(own.grid[rest], own.row[rest], own.value[rest])
+        self.closed = max(self.closed, until)
+
+    def _close_indicator(
+        self,
+        plan: IndicatorPlan,
+        until: int,
+        frames: list[AreaFrame],
+        early: Early,
+        early_before: int,
+        out: Published,
+    ) -> None:
+        ends = self.city.calendar.ends(self.closed, until, plan.indicator.hop_ms)
+        if not len(ends):
+            if early.grid.size and early.grid[0] < early_before:
+                self.publisher.close(
+                    plan.index, _none(), np.empty(0, np.int64), np.empty(0, bool), early, early_before, out
+                )
+            return
+        cuts = {int(f.frame.ends[-1]) for f in frames} | {int(ends[-1])}
+        cuts |= {int(ends[i]) for i in range(_CHUNK - 1, len(ends), _CHUNK)}
+        starts = {int(f.frame.ends[0]) for f in frames}
+        cuts |= {int(e) for e in ends[np.searchsorted(ends, sorted(starts)) - 1] if e < ends[-1]}
+        first = 0
+        for cut in sorted(cuts):
+            last = int(np.searchsorted(ends, cut, side="right"))
+            if last > first:
+                part = [_between(f, int(ends[first]), cut) for f in frames]
+                judged, rows = self._judged(plan, ends[first:last], [f for f in part if f is not None])
+                always = self.areas.kind[rows] >= AreaKind.DISTRICT
+                last_part = early_before if cut == ends[-1] else min(early_before, cut + MAX_DISORDER)
+                self.publisher.close(plan.index, judged, rows, always, early, last_part, out)
+                done = int(np.searchsorted(early.grid, last_part))
+                early = Early(early.grid[done:], early.row[done:], early.value[done:])
+                first = last
+
+    def _judged(self, plan: IndicatorPlan, ends: Ints, frames: list[AreaFrame]) -> tuple[Judged, Ints]:
+        """Merged values of these windows, one column per area row."""
+        kind, uid, district, frame = self._merged(plan, ends, frames)
+        rows = self.areas.rows(kind, uid, district)
+        extra = np.setdiff1d(self.areas.always, rows)
+        frame = frame.at(np.arange(len(rows)), len(rows) + len(extra))
+        rows = np.concatenate((rows, extra))
+        judged = judge(plan, frame, self.city.calendar, self.plan.catalogue.settings)
+        return self._rolled_up(plan, judged, rows)
+
+    def _merged(
+        self, plan: IndicatorPlan, ends: Ints, frames: list[AreaFrame]
+    ) -> tuple[Ints, Ints, Ints, Frame]:
+        if not frames:
+            empty = np.empty(0, np.int64)
+            return empty, empty, empty, Evaluation(plan, self._empty, ends).frame()
+        frame = Frame.joined([f.frame for f in frames])
+        kind, uid, tile, district = (
+            np.concatenate([getattr(f, name) for f in frames]) for name in ("kind", "uid", "tile", "district")
+        )
+        order = np.lexsort((tile, uid, kind))
+        kind, uid, district = kind[order], uid[order], district[order]
+        start = np.flatnonzero(_changes(kind, uid))
+        return kind[start], uid[start], district[start], frame.merged(order, start)
+
+    def _rolled_up(self, plan: IndicatorPlan, judged: Judged, rows: Ints) -> tuple[Judged, Ints]:
+        """Keep the kinds that get values; ``merge = max``: the greatest value of the lowest kind inside."""
+        lowest = AreaKind.of(plan.indicator.lowest) if plan.indicator.lowest != "cell" else AreaKind.COMMUNITY
+        kind = self.areas.kind[rows]
+        if plan.indicator.merge == "max":
+            judged = replace(judged, value=self._greatest(judged.value, rows, lowest))
+        keep = np.flatnonzero(kind >= lowest)
+        return _columns(judged, keep), rows[keep]
+
+    def _greatest(self, value: Floats, rows: Ints, lowest: AreaKind) -> Floats:
+        kind = self.areas.kind[rows]
+        inside = np.flatnonzero(kind == lowest)
+        out = value.copy()
+        for column in np.flatnonzero(kind > lowest).tolist():
+            below = inside
+            if kind[column] == AreaKind.DISTRICT:
+                below = inside[self.areas.district[rows[inside]] == self.areas.uid[rows[column]]]
+            best = np.where(np.isnan(value[:, below]), -np.inf, value[:, below]).max(axis=1, initial=-np.inf)
+            out[:, column] = np.where(np.isfinite(best), best, np.nan)
+        return out
+
+    # -- corrections ---------------------------------------------------------------------------------
+
+    def _correct(self, at: int, out: Published) -> None:
+        due = [q.frame for q in self._queued if q.frame.correction == at]
+        self._queued = [q for q in self._queued if q.frame.correction != at]
+        for index in sorted({f.frame.index for f in due}):
+            frames = [f for f in due if f.frame.index == index]
+            if not any(f.changed is not None and f.changed.any() for f in frames):
+                continue
+            plan = self.plan.indicators[index]
+            ends = frames[0].frame.ends
+            judged, rows = self._judged(plan, ends, frames)
+            changed = self._changed(plan, frames, rows, len(ends))
+            columns = np.flatnonzero(changed.any(axis=0))
+            self.publisher.correct(
+                index, _columns(judged, columns), rows[columns], changed[:, columns], at, out
+            )
+
+    def _changed(
+        self, plan: IndicatorPlan, frames: list[AreaFrame], rows: Ints, ends: int
+    ) -> NDArray[np.bool_]:
+        by_row = np.zeros((ends, int(max(rows.max(initial=0), len(self.areas.kind))) + 1), bool)
+        for frame in frames:
+            if frame.changed is not None:
+                where = self.areas.rows(frame.kind, frame.uid, frame.district)
+                for column, row in enumerate(where.tolist()):
+                    by_row[:, row] |= frame.changed[:, column]
+        return by_row[:, rows]
+
+    # -- snapshots -----------------------------------------------------------------------------------
+
+    def state(self) -> dict[str, Any]:
+        """Everything as plain data; frames are dataclasses of arrays."""
+        return {
+            "version": 1,
+            "kind": self.areas.kind.copy(),
+            "uid": self.areas.uid.copy(),
+            "district": self.areas.district.copy(),
+            "publisher": self.publisher.state(),
+            "begin": self.begin,
+            "closed": self.closed,
+            "queued": list(self._queued),
+            "early": list(self._early),
+            "clocks": {name: (c.maximum, c.limit) for name, c in self.clocks.by_sender.items()},
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up a ``state()``."""
+        self.areas.rows(state["kind"], state["uid"], state["district"])
+        self.publisher = Publisher(self.plan, self.areas.describe, state["publisher"])
+        self.begin, self.closed = state["begin"], state["closed"]
+        self._queued, self._early = list(state["queued"]), list(state["early"])
+        for name, (maximum, limit) in state["clocks"].items():
+            if name in self.clocks.by_sender:
+                self.clocks.hear(name, Clock(maximum, limit))
+
+
+def _changes(kind: Ints, uid: Ints) -> NDArray[np.bool_]:
+    first = np.ones(len(kind), bool)
+    first[1:] = (kind[1:] != kind[:-1]) | (uid[1:] != uid[:-1])
+    return first
+
+
+def _part(frame: AreaFrame, first: int, last: int) -> AreaFrame:
+    changed = None if frame.changed is None else frame.changed[first:last]
+    return replace(frame, frame=frame.frame.part(first, last), changed=changed)
+
+
+def _between(frame: AreaFrame, first: int, last: int) -> AreaFrame | None:
+    ends = frame.frame.ends
+    begin = int(np.searchsorted(ends, first, side="left"))
+    end = int(np.searchsorted(ends, last, side="right"))
+    if begin == end:
+        return None
+    return frame if (begin, end) == (0, len(ends)) else _part(frame, begin, end)
+
+
+def _columns(judged: Judged, columns: Ints) -> Judged:
+    level_ok = None if judged.level_ok is None else judged.level_ok[:, columns]
+    return Judged(
+        judged.ends,
+        judged.value[:, columns],
+        judged.n[:, columns],
+        judged.coverage[:, columns],
+        judged.allowed[:, columns],
+        level_ok,
+        judged.recent[:, columns],
+    )
+
+
+def _none() -> Judged:
+    empty = np.empty((0, 0))
+    flags = np.empty((0, 0), bool)
+    return Judged(np.empty(0, np.int64), empty, empty.astype(np.int64), empty, flags, None, flags)

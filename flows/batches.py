@@ -1,0 +1,103 @@
+"""What travels between the steps of the flow: batches of columns, never single records.
+
+Times are int64 epoch milliseconds. Every record carries, beside its own time ``ts``, the time
+``effective`` at which it takes effect: the end of its slice if it came in time, else the first slice
+end after the watermark its partition had when it arrived. Both depend on the partition's order alone,
+so no result depends on batch size, number of processes or the interleaving of partitions (R8).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+FINAL = np.iinfo(np.int64).max
+"""The clock of an input that has been read to its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewSeries:
+    """Series a source part speaks of for the first time (or whose attributes changed).
+
+    Row i describes the source-local series ``index[i]``. ``sensor_key`` is a 63-bit hash of the
+    sensor's id, the same in every process; ``retired`` is the time the registry retired it (FINAL: never);
+    ``registered`` tells that the registry names this sensor for this metric.
+    """
+
+    index: NDArray[np.int32]
+    sensor: list[str]
+    sensor_key: Ints
+    metric: NDArray[np.int16]
+    cell: Ints
+    period: Ints
+    retired: Ints
+    registered: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingBatch:
+    """Admitted readings in arrival order, n rows.
+
+    ``value`` is an integer number of the metric's resolution; ``grid`` is the end of the second of event
+    time (partition's running maximum, this record included) in which the reading arrived.
+    """
+
+    series: NDArray[np.int32]
+    ts: Ints
+    value: Ints
+    effective: Ints
+    grid: Ints
+
+    def __len__(self) -> int:
+        return len(self.ts)
+
+
+@dataclass(frozen=True, slots=True)
+class Strays:
+    """Readings out of their metric's range: they count in their cell's ``checked`` counter (R10)."""
+
+    cell: Ints
+    ts: Ints
+    effective: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class CaseRecords:
+    """Admitted event records in arrival order, n rows.
+
+    ``case`` is a 63-bit hash of the event id, ``type`` and ``status`` indexes into the event types and
+    statuses, ``cell`` -1 where the record has no coordinates, ``severity`` 0 where not given,
+    ``channel`` a 63-bit hash of the channel (0: none).
+    """
+
+    case: Ints
+    type: NDArray[np.int16]
+    status: NDArray[np.int8]
+    ts: Ints
+    effective: Ints
+    cell: Ints
+    lon: Floats
+    lat: Floats
+    severity: NDArray[np.int8]
+    channel: Ints
+
+    def __len__(self) -> int:
+        return len(self.ts)
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """One record that was not accepted, with its provenance (C-2.1)."""
+
+    source: str
+    partition: int
+    offset: int
+    index: int
+    reason: str
+    raw: bytes
+    ts_received: int

@@ -1,0 +1,175 @@
+"""One case lane: transitions in, cases as now known out, to the shard lane of the cell each lies in.
+
+A case lies where its earliest record with coordinates lies; a late earlier record moves it and all its
+facts. Records are parked until the watermark passes the time at which they take effect, so the order in
+which partitions are read cannot show.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from flows.batches import FINAL, CaseRecords
+from flows.pieces import BEFORE, CaseNotices, CasePiece, Clock, Clocks, PlacedCase, PlacedCases
+
+Record = tuple[int, int, int, int, int, int, int]
+"""case, type, status, ts, effective, cell, severity"""
+
+
+@dataclass(slots=True)
+class _Case:
+    """What is known of one case."""
+
+    type: int
+    cell: int = -1
+    located: int = FINAL
+    transitions: set[tuple[int, int, int]] = field(default_factory=set)
+
+    def placed(self, case: int, effective: int, *, late: bool, cell: int) -> PlacedCase:
+        rows = sorted(self.transitions)
+        return PlacedCase(
+            case=case,
+            type=self.type,
+            cell=cell,
+            located=self.located,
+            effective=effective,
+            late=late,
+            status=np.array([status for _, status, _ in rows], np.int8),
+            ts=np.array([ts for ts, _, _ in rows], np.int64),
+            severity=np.array([severity for _, _, severity in rows], np.int8),
+        )
+
+
+class CaseLane:
+    """The logic of one case lane, free of the engine."""
+
+    def __init__(
+        self,
+        name: str,
+        senders: Iterable[str],
+        lanes: list[str],
+        lane_of: Callable[[int], str],
+        slice_ms: np.ndarray[Any, np.dtype[np.int64]],
+        origin: int,
+    ) -> None:
+        """``lane_of`` a cell is the shard lane it belongs to; ``slice_ms`` that of each event type."""
+        self.name = name
+        self.clocks = Clocks(senders)
+        self.lanes = lanes
+        self.lane_of = lane_of
+        self.slice_ms = slice_ms
+        self.origin = origin
+        self._cases: dict[int, _Case] = {}
+        self._parked: dict[int, list[Record]] = defaultdict(list)
+        self._told = BEFORE
+
+    def take(self, pieces: Iterable[CasePiece]) -> list[tuple[str, PlacedCases]]:
+        """Take pieces; act as far as the clocks allow."""
+        for piece in pieces:
+            if piece.records is not None:
+                self._park(piece.records)
+            self.clocks.hear(piece.sender, piece.clock)
+        clock = self.clocks.least
+        if clock.maximum <= self._told:
+            return []
+        self._told = clock.maximum
+        return self._act(clock)
+
+    def _park(self, records: CaseRecords) -> None:
+        columns = (
+            records.case,
+            records.type,
+            records.status,
+            records.ts,
+            records.effective,
+            records.cell,
+            records.severity,
+        )
+        for row in zip(*(c.tolist() for c in columns), strict=True):
+            self._parked[row[4]].append(row)
+
+    def _act(self, clock: Clock) -> list[tuple[str, PlacedCases]]:
+        placed: dict[str, list[PlacedCase]] = {lane: [] for lane in self.lanes}
+        notices: list[tuple[int, int, int, int]] = []
+        for effective in sorted(e for e in self._parked if e <= clock.watermark):
+            self._apply(effective, self._parked.pop(effective), placed, notices)
+        told = None
+        if notices:
+            table = np.array(notices, np.int64)
+            told = CaseNotices(table[:, 0].astype(np.int16), table[:, 1], table[:, 2], table[:, 3])
+        return [(lane, PlacedCases(self.name, clock, placed[lane], told)) for lane in self.lanes]
+
+    def _apply(
+        self,
+        effective: int,
+        records: list[Record],
+        placed: dict[str, list[PlacedCase]],
+        notices: list[tuple[int, int, int, int]],
+    ) -> None:
+        by_case: dict[int, list[Record]] = defaultdict(list)
+        for record in records:
+            by_case[record[0]].append(record)
+        for case, own in sorted(by_case.items()):
+            known = self._cases.setdefault(case, _Case(own[0][1]))
+            before = known.cell
+            late = self._add(known, own)
+            if late is not None:
+                moved = before != known.cell
+                first = min(t for t, _, _ in known.transitions) if moved else late[0]
+                last = max(t for t, _, _ in known.transitions) if moved else late[1]
+                notices.append((known.type, first, last, effective))
+            if before >= 0 and before != known.cell and self.lane_of(before) != self.lane_of(known.cell):
+                gone = known.placed(case, effective, late=late is not None, cell=-1)
+                placed[self.lane_of(before)].append(gone)
+            if known.cell >= 0:
+                row = known.placed(case, effective, late=late is not None, cell=known.cell)
+                placed[self.lane_of(known.cell)].append(row)
+
+    def _add(self, known: _Case, records: list[Record]) -> tuple[int, int] | None:
+        """Add transitions; the earliest and latest time of late ones, if any."""
+        late: list[int] = []
+        for _, kind, status, ts, effective, cell, severity in records:
+            known.transitions.add((ts, status, severity))
+            if cell >= 0 and (ts, cell) < (known.located, known.cell if known.cell >= 0 else FINAL):
+                known.cell, known.located = cell, ts
+            length = int(self.slice_ms[kind])
+            if effective > self.origin - (self.origin - ts) // length * length:
+                late.append(ts)
+        return (min(late), max(late)) if late else None
+
+    @property
+    def unplaced(self) -> int:
+        """Cases that no record has given a place."""
+        return sum(case.cell < 0 for case in self._cases.values())
+
+    def state(self) -> dict[str, Any]:
+        """Everything as plain tables."""
+        cases = [(key, c.type, c.cell, c.located) for key, c in self._cases.items()]
+        transitions = [(key, *t) for key, c in self._cases.items() for t in sorted(c.transitions)]
+        parked = [row for rows in self._parked.values() for row in rows]
+        return {
+            "version": 1,
+            "cases": np.array(cases, np.int64).reshape(-1, 4),
+            "transitions": np.array(transitions, np.int64).reshape(-1, 4),
+            "parked": np.array(parked, np.int64).reshape(-1, 7),
+            "clocks": {name: (c.maximum, c.limit) for name, c in self.clocks.by_sender.items()},
+            "told": self._told,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up a ``state()``."""
+        for key, kind, cell, located in state["cases"].tolist():
+            self._cases[key] = _Case(kind, cell, located)
+        for key, ts, status, severity in state["transitions"].tolist():
+            self._cases[key].transitions.add((ts, status, severity))
+        for row in state["parked"].tolist():
+            self._parked[row[4]].append(tuple(row))
+        for name, (maximum, limit) in state["clocks"].items():
+            if name in self.clocks.by_sender:
+                self.clocks.hear(name, Clock(maximum, limit))
+        self._told = state["told"]

@@ -1,0 +1,192 @@
+"""`yiwang catalogue`: the indicators, one of them, a check of one's own, the reference of the language."""
+
+import difflib
+import json as json_text
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Never
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from indicators.catalogue import Catalogue, CatalogueError, files, read
+from indicators.entry import LEVELS
+from indicators.indicator import Indicator
+from indicators.metrics import Metrics
+from indicators.reference import markdown
+
+app = typer.Typer(name="catalogue", help="The indicators and the formula language.", no_args_is_help=True)
+
+
+class Language(StrEnum):
+    """Language of names and headings."""
+
+    zh = "zh"
+    en = "en"
+
+
+_HEADINGS = {
+    Language.zh: ("指标", "窗口", "步长", "蓝/黄/橙/红"),
+    Language.en: ("indicator", "window", "hop", "levels"),
+}
+
+_KEYS_ZH = {
+    "id": "编号",
+    "name_zh": "中文名",
+    "name_en": "英文名",
+    "theme": "主题",
+    "domain": "领域",
+    "inputs": "输入",
+    "formula": "公式",
+    "unit": "单位",
+    "window": "窗口",
+    "hop": "步长",
+    "rollup": "汇总方式",
+    "direction": "方向",
+    "blue": "蓝色",
+    "yellow": "黄色",
+    "orange": "橙色",
+    "red": "红色",
+    "threshold_source": "阈值来源",
+    "anomaly": "异常检测",
+    "department": "责任部门",
+    "tier": "层级",
+    "note": "说明",
+    "provenance": "阈值出处",
+    "meaning": "含义",
+    "alarm_needs": "告警前提",
+    "level_needs": "分级前提",
+    "lowest": "最小区域",
+    "merge": "合并",
+    "clear": "解除阈值",
+    "min_coverage": "最低覆盖率",
+    "early": "提前研判",
+}
+
+Own = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--catalogue", help="A catalogue file or folder of one's own; repeatable.", show_default=False
+    ),
+]
+Lang = Annotated[Language, typer.Option(help="Language of names and headings.")]
+
+_LIST_EXAMPLES = """Examples:
+
+  yiwang catalogue list --lang zh
+
+  yiwang catalogue list --json | jq '.[].id'
+
+  yiwang catalogue list --catalogue my_city/"""
+
+_SHOW_EXAMPLES = """Examples:
+
+  yiwang catalogue show traffic.congestion_index
+
+  yiwang catalogue show air.aqi --json"""
+
+_CHECK_EXAMPLES = """Examples:
+
+  yiwang catalogue check my_city/*.toml"""
+
+
+@app.command(name="list", epilog=_LIST_EXAMPLES)
+def list_(
+    json: Annotated[bool, typer.Option("--json", help="Print a list of objects.")] = False,
+    lang: Lang = Language.en,
+    catalogue: Own = None,
+) -> None:
+    """List the indicators."""
+    indicators = _load(catalogue).indicators
+    if json:
+        _print_json([i.row() for i in indicators])
+        return
+    table = Table(box=None)
+    for heading in _HEADINGS[lang]:
+        table.add_column(heading, no_wrap=True)
+    for indicator in indicators:
+        row = indicator.row()
+        levels = "/".join(_cell(row[level]) or "-" for level in LEVELS)
+        table.add_row(
+            f"{row['id']}\n  {row[f'name_{lang.value}']}, {row['unit']}",
+            row["window"],
+            row["hop"],
+            "" if levels == "-/-/-/-" else levels,
+        )
+    Console().print(table)
+
+
+@app.command(epilog=_SHOW_EXAMPLES)
+def show(
+    indicator: Annotated[str, typer.Argument(metavar="ID", help="Id of an indicator.")],
+    json: Annotated[bool, typer.Option("--json", help="Print an object.")] = False,
+    lang: Lang = Language.en,
+    catalogue: Own = None,
+) -> None:
+    """Show one indicator with its formula, levels and where they come from."""
+    found = _find(_load(catalogue), indicator)
+    if json:
+        _print_json(found.row())
+        return
+    table = Table(box=None, show_header=False)
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    for key, value in found.row().items():
+        if value not in (None, {}, ""):
+            table.add_row(_KEYS_ZH[key] if lang is Language.zh else key, _cell(value))
+    Console().print(table)
+
+
+@app.command(epilog=_CHECK_EXAMPLES)
+def check(
+    paths: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Catalogue files or folders.")],
+) -> None:
+    """Check catalogue files; every fault is named with file, indicator, key and what to do."""
+    try:
+        found = files(paths)
+        indicators = read(found, Metrics.load())
+    except CatalogueError as error:
+        _fail(error)
+    typer.echo(f"{len(indicators)} indicators in {len(found)} files are well-formed")
+
+
+@app.command()
+def docs() -> None:
+    """Print the reference of the formula language as Markdown."""
+    typer.echo(markdown(), nl=False)
+
+
+def _load(paths: list[Path] | None) -> Catalogue:
+    try:
+        return Catalogue.load(paths or ())
+    except CatalogueError as error:
+        _fail(error)
+
+
+def _fail(error: CatalogueError) -> Never:
+    for message in error.messages:
+        typer.echo(message, err=True)
+    raise typer.Exit(1)
+
+
+def _find(catalogue: Catalogue, wanted: str) -> Indicator:
+    try:
+        return catalogue[wanted]
+    except KeyError:
+        near = difflib.get_close_matches(wanted, [i.id for i in catalogue.indicators], n=3, cutoff=0.4)
+        hint = f"did you mean {' or '.join(near)}?" if near else "see `yiwang catalogue list`"
+        typer.echo(f"no indicator {wanted!r}; {hint}", err=True)
+        raise typer.Exit(2) from None
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, dict):
+        return "\n".join(f"{key}: {inner}" for key, inner in value.items() if inner is not None)
+    return str(value)
+
+
+def _print_json(value: list[dict[str, Any]] | dict[str, Any]) -> None:
+    typer.echo(json_text.dumps(value, ensure_ascii=False, indent=2))

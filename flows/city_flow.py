@@ -1,0 +1,133 @@
+"""The dataflow of a city.
+
+    records ─┬─────────────────────────────▶ rejects_out
+             ├▶ to_cases ─▶ cases ─┐
+             └▶ to_shards ─────────┴▶ shards ─┬▶ to_areas ─▶ areas ─┬▶ values_out
+    control ─▶ (to_cases, to_shards)          ├─────────────────────┘
+                                              └▶ to_incidents ─▶ incidents ─▶ alerts_out, incidents_out
+
+Step ids are frozen (``STEPS``): the engine finds a step's state by its id, and a renamed step silently
+starts empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import bytewax.operators as op
+from bytewax.dataflow import Dataflow
+from bytewax.inputs import Source
+from bytewax.outputs import Sink
+
+from flows.records import Item
+
+STEPS = (
+    "records",
+    "control",
+    "inputs",
+    "to_rejects",
+    "rejects_out",
+    "to_cases",
+    "cases",
+    "to_shards",
+    "shard_in",
+    "shards_merged",
+    "shards",
+    "to_areas",
+    "areas",
+    "published",
+    "to_values",
+    "values_out",
+    "to_incidents",
+    "incidents_in",
+    "to_feedback",
+    "incidents",
+    "to_alerts",
+    "alerts_out",
+    "to_incident_lines",
+    "incidents_out",
+)
+"""Ids of all steps; a test holds the built flow against them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """Everything the flow touches outside itself."""
+
+    records: Source[Item]
+    control: Source[Item]
+    rejects: Sink[Any]
+    values: Sink[Any]
+    alerts: Sink[Any]
+    incidents: Sink[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """Builders of the keyed steps' logic: resume state or None -> logic."""
+
+    cases: Callable[[Any], op.StatefulBatchLogic[Any, Any, Any]]
+    shards: Callable[[Any], op.StatefulBatchLogic[Any, Any, Any]]
+    areas: Callable[[Any], op.StatefulBatchLogic[Any, Any, Any]]
+    incidents: Callable[[Any], op.StatefulBatchLogic[Any, Any, Any]]
+
+
+Keyed = tuple[str, Item]
+
+
+def _for(step: str) -> Callable[[list[Item]], Iterable[Keyed]]:
+    def select(items: list[Item]) -> Iterable[Keyed]:
+        return [(item.key, item) for item in items if item.step == step]
+
+    return select
+
+
+def _refused(items: list[Item]) -> Iterable[tuple[str, Any]]:
+    return [(item.key, item.piece) for item in items if item.step == "reject"]
+
+
+def _from(step: str) -> Callable[[list[tuple[str, Item]]], Iterable[Keyed]]:
+    def select(items: list[tuple[str, Item]]) -> Iterable[Keyed]:
+        return [(item.key, item) for _, item in items if item.step == step]
+
+    return select
+
+
+def _out(step: str) -> Callable[[list[tuple[str, Item]]], Iterable[tuple[str, Any]]]:
+    def select(items: list[tuple[str, Item]]) -> Iterable[tuple[str, Any]]:
+        return [(item.key, item.piece) for _, item in items if item.step == step]
+
+    return select
+
+
+def build(ends: Ends, steps: Steps) -> Dataflow:
+    """The graph; nothing runs yet."""
+    flow = Dataflow("city")
+    records = op.input("records", flow, ends.records)  # Item
+    control = op.input("control", flow, ends.control)  # Item
+    inputs = op.merge("inputs", records, control)
+    rejects = op.flat_map_batch("to_rejects", inputs, _refused)  # (part, [Rejected])
+    to_cases = op.flat_map_batch("to_cases", inputs, _for("case"))  # (case lane, CasePiece)
+    placed = op.stateful_batch("cases", to_cases, steps.cases)  # (case lane, Item)
+    to_shards = op.flat_map_batch("to_shards", inputs, _for("shard"))  # (shard lane, ShardPiece)
+    from_cases = op.flat_map_batch("shard_in", placed, _from("shard"))  # (shard lane, PlacedCases)
+    shard_in = op.merge("shards_merged", to_shards, from_cases)
+    judged = op.stateful_batch("shards", shard_in, steps.shards)  # (shard lane, Item)
+    to_areas = op.flat_map_batch("to_areas", judged, _from("area"))  # ("city", AreaPiece)
+    merged = op.stateful_batch("areas", to_areas, steps.areas)  # ("city", Item)
+    published = op.merge("published", judged, merged)
+    values = op.flat_map_batch("to_values", published, _out("value"))  # (part, ValueFrame)
+    moves = op.flat_map_batch("to_incidents", published, _from("alert"))  # ("city", [Transition])
+    feedback = op.flat_map_batch("to_feedback", inputs, _for("feedback"))  # ("city", Feedback)
+    to_incidents = op.merge("incidents_in", moves, feedback)
+    handled = op.stateful_batch("incidents", to_incidents, steps.incidents)  # ("city", Item)
+    alerts = op.flat_map_batch("to_alerts", handled, _out("alert"))  # (part, [Transition])
+    incidents = op.flat_map_batch("to_incident_lines", handled, _out("incident"))  # (part, [Incident])
+
+    op.output("rejects_out", rejects, ends.rejects)
+    op.output("values_out", values, ends.values)
+    op.output("alerts_out", alerts, ends.alerts)
+    op.output("incidents_out", incidents, ends.incidents)
+    return flow

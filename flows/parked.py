@@ -1,0 +1,89 @@
+"""Readings that have arrived but not taken effect: what comes early for a shard is parked, never dropped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from flows.batches import FINAL, Ints
+
+Rows = tuple[Ints, Ints, Ints, Ints]
+"""series, ts, value, effective"""
+
+
+class ParkedReadings:
+    """Readings of one shard lane by metric, in arrival order; late ones apart."""
+
+    def __init__(self, metrics: int) -> None:
+        """Nothing parked."""
+        self._timely: list[list[Rows]] = [[] for _ in range(metrics)]
+        self._first = np.full(metrics, FINAL, np.int64)
+        self._late: list[tuple[int, Rows]] = []
+
+    def add(self, metric: int, rows: Rows, late: np.ndarray[Any, np.dtype[np.bool_]]) -> None:
+        """Park readings of one metric."""
+        if late.any():
+            self._late.append((metric, _select(rows, late)))
+            if late.all():
+                return
+            rows = _select(rows, ~late)
+        self._timely[metric].append(rows)
+        self._first[metric] = min(int(self._first[metric]), int(rows[3].min()))
+
+    def begin(self, until: int) -> int:
+        """The earliest time of a reading in time that takes effect by an instant, FINAL if none."""
+        due = np.flatnonzero(self._first <= until).tolist()
+        found = [int(rows[1][rows[3] <= until].min(initial=FINAL)) for m in due for rows in self._timely[m]]
+        return min(found, default=FINAL)
+
+    def take(self, until: int) -> Iterator[tuple[int, Rows]]:
+        """Metrics with the readings in time that take effect by an instant, no longer parked."""
+        for metric in np.flatnonzero(self._first <= until).tolist():
+            rows = _joined(self._timely[metric])
+            due = rows[3] <= until
+            self._timely[metric] = [] if due.all() else [_select(rows, ~due)]
+            self._first[metric] = rows[3][~due].min(initial=FINAL)
+            yield metric, rows if due.all() else _select(rows, due)
+
+    def boundaries(self, until: int) -> list[int]:
+        """The slice ends by an instant at which late readings take effect, ascending."""
+        found = {e for _, rows in self._late for e in np.unique(rows[3][rows[3] <= until]).tolist()}
+        return sorted(found)
+
+    def take_late(self, at: int) -> list[tuple[int, Rows]]:
+        """Late readings that take effect at a slice end, no longer parked."""
+        taken: list[tuple[int, Rows]] = []
+        kept: list[tuple[int, Rows]] = []
+        for metric, rows in self._late:
+            due = rows[3] == at
+            if due.any():
+                taken.append((metric, _select(rows, due)))
+            if not due.all():
+                kept.append((metric, _select(rows, ~due)))
+        self._late = kept
+        return taken
+
+    def state(self) -> dict[str, Any]:
+        """Plain arrays: one table of all parked readings."""
+        timely = [(m, _joined(rows), False) for m, rows in enumerate(self._timely) if rows]
+        parts = [*timely, *((m, rows, True) for m, rows in self._late)]
+        return {"parts": [(m, np.stack(rows), late) for m, rows, late in parts]}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up a ``state()``."""
+        for metric, table, late in state["parts"]:
+            rows = (table[0], table[1], table[2], table[3])
+            self.add(metric, rows, np.full(table.shape[1], late))
+
+
+def _select(rows: Rows, keep: np.ndarray[Any, np.dtype[np.bool_]]) -> Rows:
+    return rows[0][keep], rows[1][keep], rows[2][keep], rows[3][keep]
+
+
+def _joined(parts: list[Rows]) -> Rows:
+    if len(parts) == 1:
+        return parts[0]
+    a, b, c, d = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return a, b, c, d

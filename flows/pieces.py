@@ -1,0 +1,163 @@
+"""The messages between the keyed steps of the flow.
+
+Each piece names its sender; a receiver acts up to the least clock of all its senders, so no order of
+arrival can change a result (R5, R8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flows.batches import FINAL, CaseRecords, Floats, Ints, NewSeries, ReadingBatch, Strays
+from indicators.evaluate import Frame
+
+BEFORE = -FINAL
+"""The clock of a sender not heard of yet."""
+MAX_DISORDER = 10_000
+"""How far behind its partition's running maximum a record may be and still be in time, ms (R4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """How far a sender has come: the least running maximum of its partitions, ms.
+
+    At the end of all input ``maximum`` is FINAL and ``limit`` the largest event time: windows that end
+    later are not emitted (R5).
+    """
+
+    maximum: int
+    limit: int = FINAL
+
+    @property
+    def watermark(self) -> int:
+        """No record in time with a time at or before this is still to come."""
+        return self.maximum if self.maximum in {FINAL, BEFORE} else self.maximum - MAX_DISORDER
+
+
+class Clocks:
+    """The clocks of all senders of a step; ``least`` is what it may act on."""
+
+    def __init__(self, senders: Iterable[str]) -> None:
+        """Every sender is waited for, heard of or not."""
+        self.by_sender = dict.fromkeys(senders, Clock(BEFORE))
+
+    def hear(self, sender: str, clock: Clock) -> None:
+        """Take a sender's word; clocks never run back."""
+        if clock.maximum >= self.by_sender[sender].maximum:
+            self.by_sender[sender] = clock
+
+    @property
+    def least(self) -> Clock:
+        """The slowest sender's clock; the limit is the greatest named."""
+        slowest = min(self.by_sender.values(), key=lambda c: c.maximum)
+        limits = [c.limit for c in self.by_sender.values() if c.limit != FINAL]
+        return Clock(slowest.maximum, max(limits, default=FINAL))
+
+
+@dataclass(frozen=True, slots=True)
+class Notices:
+    """Late readings, told to every shard: which metric, its time, when published, the series' period."""
+
+    metric: NDArray[np.int16]
+    ts: Ints
+    effective: Ints
+    period: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class CaseNotices:
+    """Late transitions, told to every shard: event type, earliest and latest time they change."""
+
+    type: NDArray[np.int16]
+    ts: Ints
+    until: Ints
+    effective: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class ShardPiece:
+    """From a source part to a shard lane."""
+
+    sender: str
+    clock: Clock
+    new: NewSeries | None = None
+    batch: ReadingBatch | None = None
+    strays: Strays | None = None
+    notices: Notices | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CasePiece:
+    """From a source part to a case lane."""
+
+    sender: str
+    clock: Clock
+    records: CaseRecords | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedCase:
+    """A case as known from ``effective`` on, for the shard it lies in; ``cell`` -1: no longer there."""
+
+    case: int
+    type: int
+    cell: int
+    located: int
+    effective: int
+    late: bool
+    status: NDArray[np.int8]
+    ts: Ints
+    severity: NDArray[np.int8]
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedCases:
+    """From a case lane to a shard lane."""
+
+    sender: str
+    clock: Clock
+    cases: list[PlacedCase] = field(default_factory=list)
+    notices: CaseNotices | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AreaFrame:
+    """One indicator's partials of one lane for its areas: columns by (kind, uid, tile).
+
+    ``district`` is the district each area lies in; ``correction`` the slice end at which late records
+    changed these windows, -1 for windows closed now; ``changed`` [T, A] what a correction touched.
+    """
+
+    frame: Frame
+    kind: Ints
+    uid: Ints
+    tile: Ints
+    district: Ints
+    correction: int = -1
+    changed: NDArray[np.bool_] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EarlyValues:
+    """Values judged before their window is closed: per row an indicator, a second, an area and a value."""
+
+    index: Ints
+    grid: Ints
+    kind: Ints
+    uid: Ints
+    value: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class AreaPiece:
+    """From a shard lane to the area step."""
+
+    sender: str
+    clock: Clock
+    begin: int
+    frames: list[AreaFrame] = field(default_factory=list)
+    early: list[EarlyValues] = field(default_factory=list)

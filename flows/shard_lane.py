@@ -1,0 +1,478 @@
+"""One shard lane: pieces in, values of cells and partials of areas out.
+
+A lane holds the tiles whose number is its own modulo the number of lanes. It acts on the least clock of its
+senders: readings and cases in time go to the slices first, then, in order of event time, windows are closed
+and late records published at the slice end at which they take effect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flows.batches import FINAL, Ints, NewSeries, ReadingBatch, Strays
+from flows.corrections import STRAY, Corrections, touched
+from flows.parked import ParkedReadings
+from flows.pieces import (
+    BEFORE,
+    MAX_DISORDER,
+    AreaFrame,
+    AreaPiece,
+    Clock,
+    Clocks,
+    EarlyValues,
+    PlacedCase,
+    PlacedCases,
+    ShardPiece,
+)
+from flows.publisher import Early, Published, Publisher
+from geo.areas import Areas
+from geo.cells import CellSystem
+from indicators.calendar import Calendar
+from indicators.cases import CaseRow
+from indicators.early import EarlyReadings
+from indicators.evaluate import Evaluation, Frame
+from indicators.judge import Judged, judge
+from indicators.layout import Cells, Layout
+from indicators.plan import IndicatorPlan, Plan
+from indicators.shard import Shard
+from indicators.tolerance import le
+
+CHUNK = 4_000_000
+"""Rows (window ends times cells) evaluated at once, to bound memory."""
+
+
+@dataclass(frozen=True)
+class City:
+    """What every step must know of the city: the same in all processes."""
+
+    plan: Plan
+    calendar: Calendar
+    grid: CellSystem
+    areas: Areas
+
+
+@dataclass
+class SeriesMap:
+    """Where the series numbers of one source part lead in this lane: metric, store number, period."""
+
+    metric: NDArray[np.int16]
+    number: Ints
+    period: Ints
+
+    @classmethod
+    def empty(cls) -> SeriesMap:
+        """No series announced."""
+        return cls(np.full(0, -1, np.int16), np.empty(0, np.int64), np.empty(0, np.int64))
+
+    def put(self, index: Ints, metric: NDArray[np.int16], number: Ints, period: Ints) -> None:
+        """Take announced series."""
+        size = int(index.max()) + 1
+        more = max(size - len(self.metric), 0)
+        if more:
+            grow = max(more, len(self.metric))
+            self.metric = np.concatenate((self.metric, np.full(grow, -1, np.int16)))
+            self.number = np.concatenate((self.number, np.zeros(grow, np.int64)))
+            self.period = np.concatenate((self.period, np.zeros(grow, np.int64)))
+        self.metric[index], self.number[index], self.period[index] = metric, number, period
+
+
+class ShardLane:
+    """The logic of one lane, free of the engine: ``take`` pieces, get what goes out."""
+
+    def __init__(self, city: City, name: str, senders: Iterable[str]) -> None:
+        """An empty lane that waits for all ``senders``."""
+        self.city = city
+        self.plan = city.plan
+        self.name = name
+        self.clocks = Clocks(senders)
+        self.shard = Shard(city.plan, city.calendar, Cells(city.areas.locate, city.grid.tile))
+        self.parked = ParkedReadings(len(city.plan.metrics.metrics))
+        self.corrections = Corrections(city.plan)
+        self.publisher = Publisher(city.plan, self._describe)
+        self.strays: list[Strays] = []
+        self.cases: list[PlacedCase] = []
+        self.series: dict[str, SeriesMap] = {}
+        self.closed = BEFORE
+        self.begin = FINAL
+        self.judged_early = BEFORE
+        self._text = np.empty(0, "S1")
+        self.early = {
+            city.plan.metrics.index[code]: EarlyReadings(
+                p, code, city.plan.kind(city.plan.metrics.index[code]).scale
+            )
+            for p in city.plan.indicators
+            if p.indicator.early
+            for code in p.metrics
+        }
+        self._trimmed = BEFORE
+
+    # -- input ---------------------------------------------------------------------------------------
+
+    def take(self, pieces: Iterable[ShardPiece | PlacedCases]) -> tuple[Published, list[AreaPiece]]:
+        """Take pieces in order of arrival; act as far as the clocks allow."""
+        for piece in pieces:
+            if isinstance(piece, PlacedCases):
+                self.cases += piece.cases
+                if piece.notices is not None:
+                    self.corrections.cases(piece.notices)
+            else:
+                self._readings(piece)
+            self.clocks.hear(piece.sender, piece.clock)
+        return self._act()
+
+    def _readings(self, piece: ShardPiece) -> None:
+        if piece.new is not None:
+            self._enrol(piece.sender, piece.new)
+        if piece.batch is not None and len(piece.batch):
+            self._park(self.series[piece.sender], piece.batch)
+        if piece.strays is not None:
+            self.strays.append(piece.strays)
+        if piece.notices is not None:
+            self.corrections.readings(piece.notices)
+
+    def _enrol(self, sender: str, new: NewSeries) -> None:
+        cells = self.shard.cells.number(new.cell)
+        number = np.empty(len(cells), np.int64)
+        for metric in np.unique(new.metric).tolist():
+            rows = new.metric == metric
+            number[rows] = self.shard.stores[metric].add(
+                new.sensor_key[rows], cells[rows], new.period[rows], new.retired[rows], new.registered[rows]
+            )
+        series = self.series.setdefault(sender, SeriesMap.empty())
+        series.put(new.index, new.metric, number, new.period)
+
+    def _park(self, series: SeriesMap, batch: ReadingBatch) -> None:
+        metric = series.metric[batch.series]
+        order = np.argsort(metric, kind="stable")
+        metric = metric[order]
+        number = series.number[batch.series[order]]
+        ts, value, effective = batch.ts[order], batch.value[order], batch.effective[order]
+        cuts = np.flatnonzero(np.diff(metric)) + 1
+        for begin, end in zip(np.append(0, cuts), np.append(cuts, len(metric)), strict=True):
+            m, part = int(metric[begin]), slice(begin, end)
+            length, origin = int(self.plan.slice_ms[m]), self.city.calendar.slice_origin
+            late = effective[part] > origin - (origin - ts[part]) // length * length
+            self.parked.add(m, (number[part], ts[part], value[part], effective[part]), late)
+            if m in self.early:
+                grid = batch.grid[order[part]]
+                self.early[m].add(number[part], ts[part], value[part], grid)
+
+    # -- time ----------------------------------------------------------------------------------------
+
+    def _act(self) -> tuple[Published, list[AreaPiece]]:
+        clock = self.clocks.least
+        out = Published()
+        piece = AreaPiece(self.name, clock, FINAL)
+        if clock.maximum == BEFORE:
+            return out, []
+        judged = self._judge_early(clock)
+        final = clock.maximum == FINAL
+        until = min(clock.watermark, clock.limit)
+        if self.closed == BEFORE and not self._begin(FINAL if final else until):
+            return out, [piece]
+        early_areas = self._early_areas(judged)
+        self._take_timely(until)
+        boundaries = sorted(
+            set(self.parked.boundaries(clock.watermark)) | set(self.corrections.boundaries(clock.watermark))
+        )
+        for at in boundaries:
+            self._take_cases(at - 1)
+            self._close(min(at - 1, until), judged, at + MAX_DISORDER, out, piece)
+            self._correct(at, out, piece)
+        self._take_cases(FINAL if final else until)
+        early_before = FINAL if final else clock.maximum + 1
+        self._close(until, judged, early_before, out, piece)
+        self.shard.advance(until)
+        self._trim(until)
+        return out, [AreaPiece(self.name, clock, self.begin, piece.frames, early_areas)]
+
+    def _begin(self, until: int) -> bool:
+        """Fix where this lane's windows begin: at its earliest record in time."""
+        found = [self.parked.begin(until)]
+        found += [int(c.ts.min()) for c in self.cases if c.effective <= until and not c.late and len(c.ts)]
+        found += [int(s.ts[s.effective <= until].min(initial=FINAL)) for s in self.strays]
+        begin = min(found)
+        if begin == FINAL:
+            return False
+        self.closed = begin - 1
+        self.begin = begin
+        return True
+
+    def _take_timely(self, until: int) -> None:
+        for metric, (series, ts, value, _) in self.parked.take(until):
+            self.shard.insert(metric, series, ts, value)
+        kept = []
+        for strays in self.strays:
+            late = strays.effective > self._slice_end(strays.ts)
+            due = (strays.effective <= until) & ~late
+            self._count(strays.cell[due], strays.ts[due])
+            if not due.all():
+                kept.append(Strays(strays.cell[~due], strays.ts[~due], strays.effective[~due]))
+        self.strays = kept
+
+    def _slice_end(self, ts: Ints) -> Ints:
+        counters = self.shard.counters
+        return counters.origin + counters.number(ts) * counters.length
+
+    def _count(self, cells: Ints, ts: Ints) -> None:
+        if len(cells):
+            self.shard.counters.add("checked", self.shard.cells.number(cells), ts)
+
+    def _take_cases(self, until: int) -> None:
+        kept = []
+        for case in self.cases:
+            if case.effective <= until and not case.late:
+                self._place(case)
+            else:
+                kept.append(case)
+        self.cases = kept
+
+    def _place(self, case: PlacedCase) -> None:
+        cell = -1 if case.cell < 0 else int(self.shard.cells.number(np.array([case.cell]))[0])
+        row = CaseRow(case.case, cell, case.located, case.status, case.ts, case.severity)
+        self.shard.cases[case.type].put(row)
+
+    # -- closing -------------------------------------------------------------------------------------
+
+    def _close(
+        self, until: int, early: dict[int, Early], early_before: int, out: Published, piece: AreaPiece
+    ) -> None:
+        for plan in self.plan.indicators:
+            own = early.get(plan.index)
+            due = own is not None and own.grid.size and own.grid[0] < early_before
+            if not due and not self.shard.active(plan):
+                continue
+            for ends in self._ends(plan, self.closed, until):
+                self._close_windows(plan, ends, own or Early.none(), early_before, out, piece)
+            if own is not None:
+                rest = own.grid >= early_before
+                early[plan.index] = Early(own.grid[rest], own.row[rest], own.value[rest])
+        self.closed = max(self.closed, until)
+
+    def _ends(self, plan: IndicatorPlan, after: int, until: int) -> list[Ints]:
+        """Window ends in pieces that fit in memory; one empty piece where there are none."""
+        ends = self.city.calendar.ends(after, until, plan.indicator.hop_ms)
+        size = max((self.shard.store(code).n for code in plan.metrics), default=0)
+        step = max(1, CHUNK // max(size, self.shard.layout(plan).size, 1))
+        return [ends[i : i + step] for i in range(0, max(len(ends), 1), step)]
+
+    def _close_windows(
+        self, plan: IndicatorPlan, ends: Ints, early: Early, early_before: int, out: Published, piece: AreaPiece
+    ) -> None:
+        layout = self.shard.layout(plan)
+        if not len(ends) or not self.shard.active(plan):
+            judged, areas = _nothing(), np.empty(0, np.int64)
+        else:
+            frame = Evaluation(plan, self.shard, ends).frame()
+            piece.frames.append(self._for_areas(frame, layout))
+            judged, areas = self._judge(plan, frame), layout.cells
+        if plan.indicator.lowest == "cell":
+            always = np.zeros(len(areas), bool)
+            self.publisher.close(plan.index, judged, areas, always, early, early_before, out)
+
+    def _judge(self, plan: IndicatorPlan, frame: Frame) -> Judged:
+        return judge(plan, frame, self.city.calendar, self.plan.catalogue.settings)
+
+    def _for_areas(
+        self, frame: Frame, layout: Layout, correction: int = -1, changed: NDArray[np.bool_] | None = None
+    ) -> AreaFrame:
+        groups = layout.groups
+        if changed is not None:
+            flat = changed[:, groups.perm]
+            changed = (
+                np.logical_or.reduceat(flat, groups.start, axis=1) if flat.shape[1] else flat
+            )
+        return AreaFrame(
+            frame.grouped(groups), groups.kind, groups.uid, groups.tile, groups.district, correction, changed
+        )
+
+    # -- corrections ---------------------------------------------------------------------------------
+
+    def _correct(self, at: int, out: Published, piece: AreaPiece) -> None:
+        spans = self.corrections.take(at)
+        todo = {}
+        for index, found in spans.items():
+            plan = self.plan.indicators[index]
+            ends = self._span_ends(plan, found)
+            if len(ends) > 1:
+                todo[index] = (plan, ends, touched(ends, found))
+        old = {index: self._past(plan, ends) for index, (plan, ends, _) in todo.items()}
+        self._take_late(at)
+        for index, (plan, ends, hit) in todo.items():
+            self._publish_past(plan, ends, hit, old[index], at, out, piece)
+
+    def _span_ends(self, plan: IndicatorPlan, spans: list[tuple[int, int]]) -> Ints:
+        hop = plan.indicator.hop_ms
+        first = min(a for a, _ in spans)
+        ends = self.city.calendar.ends(first - 1, self.closed, hop)
+        if not len(ends) or ends[0] >= max(b for _, b in spans):
+            return ends[:0]
+        return np.concatenate((self.city.calendar.ends(ends[0] - 2 * hop, ends[0] - 1, hop)[-1:], ends))
+
+    def _take_late(self, at: int) -> None:
+        for metric, (series, ts, value, _) in self.parked.take_late(at):
+            self.shard.insert(metric, series, ts, value)
+        kept = []
+        for strays in self.strays:
+            due = strays.effective == at
+            self._count(strays.cell[due], strays.ts[due])
+            if not due.all():
+                kept.append(Strays(strays.cell[~due], strays.ts[~due], strays.effective[~due]))
+        self.strays = kept
+        for case in [c for c in self.cases if c.effective == at]:
+            self._place(case)
+        self.cases = [c for c in self.cases if c.effective != at]
+
+    def _past(self, plan: IndicatorPlan, ends: Ints) -> tuple[Layout, Frame] | None:
+        if not self.shard.active(plan):
+            return None
+        return self.shard.layout(plan), Evaluation(plan, self.shard, ends).frame()
+
+    def _publish_past(
+        self,
+        plan: IndicatorPlan,
+        ends: Ints,
+        hit: NDArray[np.bool_],
+        old: tuple[Layout, Frame] | None,
+        at: int,
+        out: Published,
+        piece: AreaPiece,
+    ) -> None:
+        new = self._past(plan, ends)
+        if new is None:
+            return
+        layout, frame = new
+        changed = _differs(old, layout, frame) & hit[:, None]
+        piece.frames.append(self._for_areas(frame, layout, at, changed))
+        if plan.indicator.lowest == "cell" and changed.any():
+            columns = np.flatnonzero(changed.any(axis=0))
+            judged = _columns(self._judge(plan, frame), columns)
+            self.publisher.correct(plan.index, judged, layout.cells[columns], changed[:, columns], at, out)
+
+    # -- early judgement -----------------------------------------------------------------------------
+
+    def _judge_early(self, clock: Clock) -> dict[int, Early]:
+        """Early values high enough for a level, by indicator; also told to the areas above."""
+        found: dict[int, Early] = {}
+        until = clock.maximum
+        for metric, readings in self.early.items():
+            values = readings.judge(self.judged_early, until)
+            if values is None:
+                continue
+            indicator = readings.plan.indicator
+            lowest = np.nanmin(indicator.raises) if indicator.high_bad else np.nanmax(indicator.raises)
+            high = le(lowest, values.value) if indicator.high_bad else le(values.value, lowest)
+            if not high.any():
+                continue
+            cells = self.shard.stores[metric].cell[values.series[high]]
+            order = np.argsort(values.grid[high], kind="stable")
+            early = Early(values.grid[high][order], cells[order], values.value[high][order])
+            found[readings.plan.index] = _merged(found.get(readings.plan.index), early)
+        self.judged_early = max(self.judged_early, until)
+        return found
+
+    def _early_areas(self, found: dict[int, Early]) -> list[EarlyValues]:
+        parts = []
+        for index, early in found.items():
+            areas = self.shard.cells.areas[early.row]
+            for kind in range(4):
+                inside = areas[:, kind] >= 0
+                count = int(inside.sum())
+                parts.append(
+                    EarlyValues(
+                        np.full(count, index),
+                        early.grid[inside],
+                        np.full(count, kind + 1),
+                        areas[inside, kind],
+                        early.value[inside],
+                    )
+                )
+        return parts
+
+    def restore_publisher(self, state: dict[str, Any]) -> None:
+        """Take up the publisher's part of a snapshot."""
+        self.publisher = Publisher(self.plan, self._describe, state)
+
+    # -- the rest ------------------------------------------------------------------------------------
+
+    def _describe(self, rows: Ints) -> tuple[NDArray[np.uint8], NDArray[np.bytes_]]:
+        cells = self.shard.cells
+        known = len(self._text)
+        if known < cells.n:
+            fresh = np.array([t.encode() for t in self.city.grid.text(cells.code[known:])])
+            self._text = np.concatenate((self._text, fresh)) if known else fresh
+        return np.zeros(len(rows), np.uint8), self._text[rows]
+
+    def _trim(self, until: int) -> None:
+        """Once an hour forget what only corrections of long past windows could need."""
+        if until - self._trimmed < 3_600_000:  # noqa: PLR2004
+            return
+        self._trimmed = until
+        for plan in self.plan.indicators:
+            keep = plan.correctable(self.plan.metrics) + 2 * plan.indicator.window_ms + MAX_DISORDER
+            self.publisher.trim(plan.index, until - keep)
+
+
+def _nothing() -> Judged:
+    empty = np.empty((0, 0))
+    flags = np.empty((0, 0), bool)
+    return Judged(np.empty(0, np.int64), empty, empty.astype(np.int64), empty, flags, None, flags)
+
+
+def _merged(old: Early | None, new: Early) -> Early:
+    if old is None:
+        return new
+    grid = np.concatenate((old.grid, new.grid))
+    order = np.argsort(grid, kind="stable")
+    row = np.concatenate((old.row, new.row))[order]
+    return Early(grid[order], row, np.concatenate((old.value, new.value))[order])
+
+
+def _columns(judged: Judged, columns: Ints) -> Judged:
+    level_ok = None if judged.level_ok is None else judged.level_ok[:, columns]
+    return Judged(
+        judged.ends,
+        judged.value[:, columns],
+        judged.n[:, columns],
+        judged.coverage[:, columns],
+        judged.allowed[:, columns],
+        level_ok,
+        judged.recent[:, columns],
+    )
+
+
+def _differs(old: tuple[Layout, Frame] | None, layout: Layout, new: Frame) -> NDArray[np.bool_]:
+    """Where any partial of a cell is not what it was: bool[T, C] in the new layout."""
+    shape = (len(new.ends), layout.size)
+    if old is None:
+        return np.ones(shape, bool)
+    where = layout.columns(old[0].cells)
+    before = old[1].at(where, layout.size)
+    changed = np.zeros(shape, bool)
+    for was, now in zip((*before.partials, before.evidence), (*new.partials, new.evidence), strict=True):
+        for a, b in zip(was.columns, now.columns, strict=True):
+            changed |= a != b
+        if now.row is not None and was.row is not None:
+            changed |= _values_differ(was, now, shape)
+    return changed
+
+
+def _values_differ(was: Any, now: Any, shape: tuple[int, int]) -> NDArray[np.bool_]:
+    out = np.zeros(shape[0] * shape[1], bool)
+    a = np.lexsort((was.value, was.row))
+    b = np.lexsort((now.value, now.row))
+    counts = [np.bincount(p.row, minlength=out.size) for p in (was, now)]
+    same = counts[0] == counts[1]
+    out[~same] = True
+    keep_a, keep_b = same[was.row[a]], same[now.row[b]]
+    rows = was.row[a][keep_a]
+    out[rows[was.value[a][keep_a] != now.value[b][keep_b]]] = True
+    return out.reshape(shape)
+
+
+__all__ = ["STRAY", "City", "ShardLane"]

@@ -1,0 +1,185 @@
+"""The keyed steps as the engine sees them: thin shells around the lanes' own logic.
+
+A shell learns its key from the first item; ``snapshot`` hands out copies, never live arrays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
+from bytewax.operators import StatefulBatchLogic
+
+from alerts.incidents import IncidentBook
+from flows.area_step import AreaStep
+from flows.case_lane import CaseLane
+from flows.city_flow import Steps
+from flows.cold_store import ColdStore
+from flows.lane_state import load, save
+from flows.profile import timed
+from flows.publisher import Published
+from flows.records import PART, Item
+from flows.router import Lanes
+from flows.shard_lane import City, ShardLane
+
+Batch = tuple[Iterable[Item], bool]
+CITY = "city"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What the steps of one run share."""
+
+    city: City
+    lanes: Lanes
+    recovery: Path | None = None
+
+    def steps(self) -> Steps:
+        """Builders for the flow."""
+        return Steps(
+            cases=lambda state: CasesShell(self, state),
+            shards=lambda state: ShardShell(self, state),
+            areas=lambda state: AreasShell(self, state),
+            incidents=IncidentsShell,
+        )
+
+
+class CasesShell(StatefulBatchLogic[Item, Item, Any]):
+    """A case lane in the flow."""
+
+    def __init__(self, run: Run, state: dict[str, Any] | None) -> None:
+        """Empty, or as a snapshot left it."""
+        self._run = run
+        self._lane: CaseLane | None = None
+        if state is not None:
+            self._lane = self._built(state["name"])
+            self._lane.restore(state["lane"])
+
+    def _built(self, name: str) -> CaseLane:
+        city, lanes = self._run.city, self._run.lanes
+        return CaseLane(
+            name, [PART], lanes.shards, lanes.of_cell, city.plan.event_slice_ms, city.calendar.slice_origin
+        )
+
+    def on_batch(self, values: list[Item]) -> Batch:
+        """Pieces in, placed cases for every shard lane out."""
+        with timed("cases"):
+            lane = self._lane = self._lane or self._built(values[0].key)
+            found = lane.take([item.piece for item in values])
+            return [Item("shard", key, piece) for key, piece in found], StatefulBatchLogic.RETAIN
+
+    def snapshot(self) -> dict[str, Any]:
+        """Plain tables."""
+        return {"name": self._lane.name, "lane": self._lane.state()} if self._lane else {}
+
+
+class ShardShell(StatefulBatchLogic[Item, Item, Any]):
+    """A shard lane in the flow."""
+
+    def __init__(self, run: Run, state: dict[str, Any] | None) -> None:
+        """Empty, or as a snapshot and its blobs left it."""
+        self._run = run
+        self._lane: ShardLane | None = None
+        self._cold: ColdStore | None = None
+        self._seq = 0
+        if state is not None:
+            self._lane = self._built(state["name"])
+            self._seq = state["lane"]["seq"]
+            load(self._lane, self._store(), state["lane"])
+
+    def _built(self, name: str) -> ShardLane:
+        return ShardLane(self._run.city, name, [PART, *self._run.lanes.cases])
+
+    def _store(self) -> ColdStore:
+        if self._cold is None:
+            if self._run.recovery is None or self._lane is None:
+                raise RuntimeError("a snapshot was asked for without a recovery folder")
+            self._cold = ColdStore(self._run.recovery / "cold" / f"{self._lane.name}.sqlite")
+        return self._cold
+
+    def on_batch(self, values: list[Item]) -> Batch:
+        """Pieces in; values, transitions and partials out."""
+        with timed("shards"):
+            lane = self._lane = self._lane or self._built(values[0].key)
+            out, pieces = lane.take([item.piece for item in values])
+            items = [Item("area", CITY, piece) for piece in pieces]
+            return [*items, *_outgoing(lane.name, out)], StatefulBatchLogic.RETAIN
+
+    def snapshot(self) -> dict[str, Any]:
+        """The hot part; closed slices are on disk before this returns."""
+        if self._lane is None or self._run.recovery is None:
+            return {}
+        self._seq += 1
+        with timed("snapshot"):
+            return {"name": self._lane.name, "lane": save(self._lane, self._store(), self._seq)}
+
+
+class AreasShell(StatefulBatchLogic[Item, Item, Any]):
+    """The area step in the flow."""
+
+    def __init__(self, run: Run, state: dict[str, Any] | None) -> None:
+        """Empty, or as a snapshot left it."""
+        self._step = AreaStep(run.city, run.lanes.shards)
+        if state is not None:
+            self._step.restore(state)
+
+    def on_batch(self, values: list[Item]) -> Batch:
+        """Partials in, values and transitions of areas out."""
+        with timed("areas"):
+            return _outgoing("areas", self._step.take([item.piece for item in values])), False
+
+    def snapshot(self) -> dict[str, Any]:
+        """Plain data."""
+        return self._step.state()
+
+
+class IncidentsShell(StatefulBatchLogic[Item, Item, Any]):
+    """Incidents of the city: transitions pass through, each opening or changing its incident."""
+
+    def __init__(self, state: dict[str, Any] | None) -> None:
+        """Empty, or as a snapshot left it."""
+        self._book = IncidentBook(state)
+
+    def on_batch(self, values: list[Item]) -> Batch:
+        """Transitions in, the same and incidents out."""
+        out = []
+        for item in values:
+            if item.step == "alert":
+                changed = self._book.take(item.piece)
+                out += [Item("alert", CITY, item.piece), Item("incident", CITY, changed)]
+        return out, False
+
+    def snapshot(self) -> dict[str, Any]:
+        """Plain data."""
+        return self._book.state()
+
+
+def _outgoing(part: str, out: Published) -> list[Item]:
+    items = [Item("value", part, frame) for frame in out.frames]
+    if out.transitions:
+        items.append(Item("alert", CITY, out.transitions))
+    return items
+
+
+class _NoControl(StatefulSourcePartition[Item, None]):
+    def next_batch(self) -> list[Item]:
+        raise StopIteration
+
+    def snapshot(self) -> None:
+        return None
+
+
+class NoControl(FixedPartitionedSource[Item, None]):
+    """The control input of a replay: ends at once."""
+
+    def list_parts(self) -> list[str]:
+        """One part."""
+        return ["control"]
+
+    def build_part(self, step_id: str, for_part: str, resume_state: None) -> _NoControl:
+        """The part."""
+        del step_id, for_part, resume_state
+        return _NoControl()

@@ -1,0 +1,117 @@
+"""Window ends on the city's clock: (instants, hop) -> the multiples of hop since local midnight (R1).
+
+>>> shanghai = Calendar("Asia/Shanghai")
+>>> shanghai.ends(after=0, until=3_600_000, hop=1_800_000)
+array([1800000, 3600000])
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import numpy as np
+from numpy.typing import NDArray
+
+HOUR = 3_600_000
+DAY = 24 * HOUR
+
+
+class ZoneError(ValueError):
+    """The city's time zone is unknown or unusable."""
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """Local midnights, window ends and clock times of one time zone.
+
+    Raises :class:`ZoneError` for an unknown zone, and for one whose offset is no multiple of 15 minutes.
+    """
+
+    tz: str = "Asia/Shanghai"
+    zone: ZoneInfo = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Load the zone once."""
+        try:
+            object.__setattr__(self, "zone", ZoneInfo(self.tz))
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            message = f"unknown time zone {self.tz!r}: use an IANA name such as 'Asia/Shanghai'"
+            raise ZoneError(message) from error
+
+    @property
+    def slice_origin(self) -> int:
+        """An instant on which slices of up to one hour begin, ms: offsets may be whole half hours."""
+        return -int(self._offset(datetime(2024, 1, 1, tzinfo=UTC)) % HOUR)
+
+    def _offset(self, at: datetime) -> int:
+        offset = at.astimezone(self.zone).utcoffset() or timedelta()
+        return int(offset.total_seconds() * 1000)
+
+    def ends(self, after: int, until: int, hop: int) -> NDArray[np.int64]:
+        """Window ends t with after < t <= until, ascending, ms."""
+        if until <= after:
+            return np.empty(0, np.int64)
+        fixed = self._fixed_offset(after, until)
+        if fixed is not None and DAY % hop == 0:
+            first = (after + fixed) // hop + 1
+            last = (until + fixed) // hop
+            return np.arange(first, last + 1, dtype=np.int64) * hop - fixed
+        return self._ends_by_day(after, until, hop)
+
+    def _fixed_offset(self, after: int, until: int) -> int | None:
+        """The zone's offset if it is one and the same from the day before to the day after, else None."""
+        days = range((after - DAY) // DAY, (until + DAY) // DAY + 1)
+        offsets = {_offset_on(self.tz, day) for day in days} if len(days) < 4000 else set()  # noqa: PLR2004
+        return offsets.pop() if len(offsets) == 1 else None
+
+    def _ends_by_day(self, after: int, until: int, hop: int) -> NDArray[np.int64]:
+        first = datetime.fromtimestamp(after / 1000, self.zone).date() - timedelta(days=1)
+        last = datetime.fromtimestamp(until / 1000, self.zone).date() + timedelta(days=1)
+        midnights = [self._midnight(first + timedelta(days=i)) for i in range((last - first).days + 2)]
+        parts = [
+            np.arange(begin, end, hop, dtype=np.int64)
+            for begin, end in zip(midnights, midnights[1:], strict=False)
+        ]
+        ends = np.concatenate(parts)
+        return ends[(ends > after) & (ends <= until)]
+
+    def _midnight(self, day: date) -> int:
+        return int(datetime(day.year, day.month, day.day, tzinfo=self.zone).timestamp() * 1000)
+
+    def next_end(self, after: int, hop: int) -> int:
+        """The first window end later than ``after``, ms."""
+        return int(self.ends(after, after + 2 * max(hop, HOUR) + DAY, hop)[0])
+
+    def time_of_day(self, ends: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Milliseconds since local midnight of each instant; midnight itself is a whole day.
+
+        >>> Calendar().time_of_day(np.array([1_719_964_800_000])) // HOUR  # 2024-07-03T08:00+08:00
+        array([8])
+        """
+        days = ends // DAY
+        offsets = np.array([_offset_on(self.tz, int(d)) for d in np.unique(days)], np.int64)
+        shift = offsets[np.searchsorted(np.unique(days), days)]
+        local = (ends + shift) % DAY
+        return np.where(local == 0, DAY, local)
+
+    def within(self, ends: NDArray[np.int64], begin: int, end: int) -> NDArray[np.bool_]:
+        """Whether each instant lies in the daily local span (begin, end], which may cross midnight.
+
+        >>> at_22 = np.array([1_720_015_200_000])  # 22:00 local
+        >>> Calendar().within(at_22, 6 * HOUR, 22 * HOUR), Calendar().within(at_22, 22 * HOUR, 6 * HOUR)
+        (array([ True]), array([False]))
+        """
+        clock = self.time_of_day(ends)
+        if begin < end:
+            return (clock > begin) & (clock <= end)
+        return (clock > begin) | (clock <= end)
+
+
+@lru_cache(maxsize=65_536)
+def _offset_on(tz: str, day: int) -> int:
+    at = datetime.fromtimestamp(day * 86_400, UTC)
+    offset = at.astimezone(ZoneInfo(tz)).utcoffset() or timedelta()
+    return int(offset.total_seconds() * 1000)

@@ -1,0 +1,210 @@
+"""Reductions over cases: (case expression, window ends) -> partials per cell (FORMULAS.md section 4.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indicators.cases import FOREVER, CasesAt
+from indicators.elementwise import apply
+from indicators.expression import Apply, CaseSet, CaseValue, Node, Reduce, Union, walk
+from indicators.layout import Layout
+from indicators.partials import Partial
+from indicators.plan import IndicatorPlan
+from indicators.shard import Shard
+from indicators.slices import Ints
+
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Selected:
+    """The members of a set among the cases of one event type at one instant."""
+
+    event: str
+    at: CasesAt
+    member: Flags
+    deadline: Ints | None
+
+    @property
+    def cells(self) -> Ints:
+        """The members' cells."""
+        return self.at.cases.cell[: self.at.cases.n][self.member]
+
+
+class CaseEvaluation:
+    """Case expressions of one indicator at all window ends of one call."""
+
+    def __init__(self, shard: Shard, plan: IndicatorPlan, ends: Ints, layout: Layout) -> None:
+        """Nothing is computed before it is asked for."""
+        self.plan = plan
+        self.shard = shard
+        self.ends = ends
+        self.layout = layout
+        self.view: Callable[[str, int], CasesAt] = lru_cache(maxsize=None)(self._view)
+        self.members: Callable[[Node, int], tuple[Selected, ...]] = lru_cache(maxsize=None)(self._members)
+
+    def _view(self, event: str, t: int) -> CasesAt:
+        return self.shard.type_cases(event).at(t)
+
+    def _members(self, node: Node, t: int) -> tuple[Selected, ...]:
+        if isinstance(node, CaseSet):
+            return tuple(self._select(node, event, t) for event in node.events)
+        if isinstance(node, Union):
+            merged: dict[str, Selected] = {}
+            for part in (s for below in node.sets for s in self.members(below, t)):
+                old = merged.get(part.event)
+                either = part.member if old is None else part.member | old.member
+                merged[part.event] = Selected(part.event, part.at, either, None)
+            return tuple(merged.values())
+        raise TypeError(f"{type(node).__name__} is no set of cases")
+
+    def _select(self, node: CaseSet, event: str, t: int) -> Selected:
+        at = self.view(event, t)
+        window = node.window or self.plan.indicator.window_ms
+        deadline: Ints | None = None
+        if node.fn == "entered":
+            member = at.entered(node.statuses, window)
+            if node.without:
+                member &= at.first(node.without) == FOREVER
+        elif node.fn == "due":
+            deadline = at.deadline(node.since or "reported", node.within)
+            member = (deadline > t - window) & (deadline <= t)
+            member &= (at.first("rejected") == FOREVER) & at.visible()
+        else:
+            member = (at.reported() <= t) & (at.first("closed") == FOREVER)
+            member &= (at.first("rejected") == FOREVER) & at.visible()
+            if node.before:
+                member &= at.first(node.before) == FOREVER
+            if node.since:
+                begin = at.first(node.since)
+                member &= (begin > t - window) & (begin <= t)
+                deadline = at.deadline(node.since, None)
+        return Selected(event, at, member, deadline)
+
+    def values(self, node: Node, t: int) -> list[tuple[Selected, Floats]]:
+        """A case expression at one instant: a value per member, per event type."""
+        return [(part, self._value(node, part)) for part in self.members(selection(node), t)]
+
+    def _value(self, node: Node, part: Selected) -> Floats:
+        if isinstance(node, (CaseSet, Union)):
+            return np.ones(int(part.member.sum()))
+        if isinstance(node, CaseValue):
+            return _CASE_VALUES[node.fn](node, part)[part.member]
+        if isinstance(node, Apply):
+            args = [self._value(a, part) for a in node.args]
+            out = apply(node.fn, args, node.params)
+            return np.broadcast_to(out, (int(part.member.sum()),))
+        return np.full(int(part.member.sum()), float(getattr(node, "value", np.nan)))
+
+    def reduce(self, node: Reduce) -> Partial:
+        """One reduction over cases, in the layout's columns."""
+        rows, values = [], []
+        for i, t in enumerate(self.ends.tolist()):
+            for part, value in self.values(node.args[0], t):
+                rows.append(self.layout.columns(part.cells) + i * self.layout.size)
+                values.append(value)
+        row = np.concatenate([*rows, np.empty(0, np.int64)])
+        value = np.concatenate([*values, np.empty(0)])
+        known = ~np.isnan(value)
+        return self._partial(node, row[known], value[known])
+
+    def _partial(self, node: Reduce, row: Ints, value: Floats) -> Partial:
+        shape = (len(self.ends), self.layout.size)
+        count = np.bincount(row, minlength=shape[0] * shape[1]).reshape(shape).astype(np.int64)
+        if node.fn in {"number", "share"}:
+            true = np.bincount(row, value == 1, minlength=count.size).reshape(shape).astype(np.int64)
+            columns = (count, true) if node.fn == "number" else (count, count, true)
+            return Partial(node.fn, ("add",) * len(columns), columns, zero=node.fn == "number")
+        if node.fn in {"total", "average"}:
+            total = np.bincount(row, value, minlength=count.size).reshape(shape)
+            return Partial(node.fn, ("add", "add"), (count, total), zero=node.fn == "total")
+        if node.fn == "quantile":
+            return Partial(node.fn, ("add",), (count,), q=node.params[0], row=row, value=value)
+        op, ufunc = ("max", np.maximum) if node.fn == "highest" else ("min", np.minimum)
+        out = np.full(count.size, -np.inf if op == "max" else np.inf)
+        ufunc.at(out, row, value)
+        return Partial(node.fn, (op,), (out.reshape(shape),))
+
+    def counted(self) -> Ints:
+        """Cases in the indicator's sets: int64[ends, cells]."""
+        out = np.zeros((len(self.ends), self.layout.size), np.int64)
+        for i, t in enumerate(self.ends.tolist()):
+            for node in self.plan.case_sets:
+                for part in self.members(node, t):
+                    np.add.at(out[i], self.layout.columns(part.cells), 1)
+        return out
+
+    def recent(self, within: int) -> Ints:
+        """Cases heard of within a time before each end: int64[ends, cells]."""
+        out = np.zeros((len(self.ends), self.layout.size), np.int64)
+        for i, t in enumerate(self.ends.tolist()):
+            for event in self.plan.events:
+                at = self.view(event, t)
+                heard = (at.last_heard() > t - within) & at.visible()
+                np.add.at(out[i], self.layout.columns(at.cases.cell[: at.cases.n][heard]), 1)
+        return out
+
+
+def selection(node: Node) -> Node:
+    """The set of cases that an expression is about (the checker made sure there is one)."""
+    return next(n for n in walk(node) if isinstance(n, (CaseSet, Union)))
+
+
+def _reached(node: CaseValue, part: Selected) -> Floats:
+    return (part.at.first(node.statuses[0]) <= part.at.t).astype(np.float64)
+
+
+def _ontime(node: CaseValue, part: Selected) -> Floats:
+    return (part.at.first(node.statuses[0]) <= _deadline(part)).astype(np.float64)
+
+
+def _overdue(_: CaseValue, part: Selected) -> Floats:
+    return (part.at.t > _deadline(part)).astype(np.float64)
+
+
+def _deadline(part: Selected) -> Ints:
+    if part.deadline is None:
+        raise TypeError("a deadline needs due() or open(since=)")
+    return part.deadline
+
+
+def _took(node: CaseValue, part: Selected) -> Floats:
+    at = part.at
+    first, second = node.statuses
+    begin = at.first(first)
+    end = at.first(second, since=begin)
+    end = np.where(end == FOREVER, at.first("closed", since=begin), end)
+    end = np.where(end == FOREVER, at.t, end)
+    return np.where(begin == FOREVER, np.nan, (end - begin) / 1000.0)
+
+
+def _in_order(node: CaseValue, part: Selected) -> Floats:
+    at = np.full(part.at.cases.n, -FOREVER, np.int64)
+    for status in node.statuses:
+        at = part.at.first(status, since=at)
+    return (at != FOREVER).astype(np.float64)
+
+
+def _severity(_: CaseValue, part: Selected) -> Floats:
+    return part.at.severity().astype(np.float64)
+
+
+def _by_type(node: CaseValue, part: Selected) -> Floats:
+    return np.full(part.at.cases.n, dict(node.numbers).get(part.event, np.nan))
+
+
+_CASE_VALUES: dict[str, Callable[[CaseValue, Selected], Floats]] = {
+    "reached": _reached,
+    "ontime": _ontime,
+    "overdue": _overdue,
+    "took": _took,
+    "in_order": _in_order,
+    "severity": _severity,
+    "by_type": _by_type,
+}

@@ -1,0 +1,366 @@
+"""Evaluation of one indicator over one shard: (plan, shard, window ends) -> partials per cell.
+
+The tree is walked once per call for all window ends together; rows are sensors (or cases), columns the
+cells of the indicator's layout. What comes out merges exactly into any area (FORMULAS.md section 5.2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indicators.aggregates import HELD, REACHING, Window, aggregate, holds, time_outside
+from indicators.calendar import Calendar
+from indicators.case_values import CaseEvaluation
+from indicators.elementwise import apply
+from indicators.expression import (
+    Aggregate,
+    Apply,
+    Clock,
+    Const,
+    Kind,
+    Node,
+    Reduce,
+    Setting,
+    walk,
+)
+from indicators.layout import AreaGroups, Layout, Universe
+from indicators.partials import Partial
+from indicators.plan import COUNTERS, IndicatorPlan, metric_of, tested
+from indicators.shard import Shard
+from indicators.slices import Ints
+from indicators.store import NEVER
+
+Floats = NDArray[np.float64]
+
+VALID_INPUT_WITHIN = 30 * 24 * 3_600_000
+"""An area keeps its row this long after its last valid input (R13)."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One indicator's partials for T window ends and A cells or areas.
+
+    ``evidence`` carries, in order: readings and cases counted; per metric the sensors with a value; per
+    metric the sensors expected; inputs not older than 30 days. All add.
+    """
+
+    index: int
+    ends: Ints
+    partials: tuple[Partial, ...]
+    evidence: Partial
+
+    def part(self, first: int, last: int) -> Frame:
+        """The window ends first <= i < last."""
+        parts = tuple(p.part(first, last) for p in self.partials)
+        return Frame(self.index, self.ends[first:last], parts, self.evidence.part(first, last))
+
+    def at(self, where: Ints, size: int) -> Frame:
+        """The same in a wider table of areas: column j moves to ``where[j]``."""
+        parts = tuple(p.at(where, len(self.ends), size) for p in self.partials)
+        return replace(self, partials=parts, evidence=self.evidence.at(where, len(self.ends), size))
+
+    def grouped(self, groups: AreaGroups) -> Frame:
+        """The same for areas."""
+        return self.merged(groups.perm, groups.start)
+
+    def merged(self, perm: NDArray[np.intp], start: NDArray[np.intp]) -> Frame:
+        """Merge runs of columns: group g takes perm[start[g]:start[g + 1]]."""
+        parts = tuple(p.grouped(perm, start) for p in self.partials)
+        return replace(self, partials=parts, evidence=self.evidence.grouped(perm, start))
+
+    @staticmethod
+    def joined(frames: Sequence[Frame]) -> Frame:
+        """The same window ends of several shards side by side."""
+        parts = tuple(Partial.joined(p) for p in zip(*(f.partials for f in frames), strict=True))
+        return replace(frames[0], partials=parts, evidence=Partial.joined([f.evidence for f in frames]))
+
+
+@dataclass
+class Evaluation:
+    """One call: an indicator, a shard, the window ends (ascending int64, slice ends)."""
+
+    plan: IndicatorPlan
+    shard: Shard
+    ends: Ints
+    layout: Layout = field(init=False)
+    _windows: dict[tuple[str, int, int], Window] = field(default_factory=dict)
+    _series: dict[Aggregate, Floats] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Fix the columns."""
+        self.layout = self.shard.layout(self.plan)
+        self.cases = CaseEvaluation(self.shard, self.plan, self.ends, self.layout)
+
+    def frame(self) -> Frame:
+        """The partials of every reduction, and the evidence."""
+        partials = tuple(self.reduce(node) for node in self.plan.reductions)
+        return Frame(self.plan.index, self.ends, partials, self.evidence())
+
+    def window(self, code: str, length: int | None = None, offset: int = 0) -> Window:
+        """The windows of a metric, made once."""
+        length = length or self.plan.indicator.window_ms
+        key = (code, length, offset)
+        if key not in self._windows:
+            self._windows[key] = Window(self.shard.store(code), self.ends, length, offset)
+        return self._windows[key]
+
+    # -- reductions ----------------------------------------------------------------------------------
+
+    def reduce(self, node: Reduce) -> Partial:
+        """One reduction's partial, in the layout's columns."""
+        kind = node.args[0].kind
+        if kind is Kind.CASES:
+            return self.cases.reduce(node)
+        if kind is Kind.READINGS:
+            return self._pooled(node)
+        return self._over_series(node)
+
+    def _pooled(self, node: Reduce) -> Partial:
+        code = metric_of(node.args[0])
+        window = self.window(code)
+        scale = window.store.kind.scale
+        flag = tested(node)
+        if node.fn == "quantile":
+            return self._pooled_values(node, window)
+        if flag is not None:
+            known, true = window.total(("known", flag)), window.total(("true", flag))
+            columns = (known, known, true) if node.fn == "share" else (known, true)
+            return self._spread(Partial(node.fn, ("add",) * len(columns), columns), window, "add")
+        if node.fn in {"highest", "lowest"}:
+            op = "max" if node.fn == "highest" else "min"
+            return self._spread(Partial(node.fn, (op,), (window.total(op) / scale,)), window, op)
+        part = self._spread(
+            Partial(node.fn, ("add", "add"), (window.count, window.total("sum")), scale), window, "add"
+        )
+        return self._with_counters(part, code)
+
+    def _spread(self, part: Partial, window: Window, op: str) -> Partial:
+        """Columns per series -> columns per cell of the layout."""
+        columns = []
+        where = self.layout.columns(window.store.cell)
+        ufunc = {"add": np.add, "max": np.maximum, "min": np.minimum}[op]
+        neutral = {"add": 0, "max": -np.inf, "min": np.inf}[op]
+        for column in part.columns:
+            if op != "add":
+                column = np.where(window.count > 0, column, neutral)  # noqa: PLW2901
+            out = np.full((len(self.ends), self.layout.size), neutral, column.dtype)
+            for i, row in enumerate(column):
+                ufunc.at(out[i], where, row)
+            columns.append(out)
+        return replace(part, columns=tuple(columns))
+
+    def _with_counters(self, part: Partial, code: str) -> Partial:
+        if code not in COUNTERS:
+            return part
+        own = self.counted(COUNTERS[code])
+        n, total = part.columns
+        scale = np.int64(part.scale)
+        return replace(part, columns=(n + own, total + own * scale))
+
+    def counted(self, name: str) -> Ints:
+        """The engine's own counter over the indicator's window: int64[ends, cells]."""
+        counters = self.shard.counters
+        high = counters.number(self.ends)
+        low = counters.number(self.ends - self.plan.indicator.window_ms)
+        size = self.shard.cells.n
+        rows = [counters.total(name, a, b, size) for a, b in zip(low.tolist(), high.tolist(), strict=True)]
+        return np.stack(rows)[:, self.layout.cells]
+
+    def _pooled_values(self, node: Reduce, window: Window) -> Partial:
+        packed = window.own
+        n = max(window.store.n, 1)
+        where = self.layout.columns(window.store.cell)
+        row = packed.row // n * self.layout.size + where[packed.row % n]
+        return self._kept(node, row, packed.value)
+
+    def _kept(self, node: Reduce, row: Ints, value: Floats) -> Partial:
+        shape = (len(self.ends), self.layout.size)
+        counts = np.bincount(row, minlength=shape[0] * shape[1]).reshape(shape).astype(np.int64)
+        return Partial(node.fn, ("add",), (counts,), q=node.params[0], row=row, value=value)
+
+    def _over_series(self, node: Reduce) -> Partial:
+        codes = tuple(dict.fromkeys(metric_of(n.source) for n in _aggregates(node)))
+        universe = self.shard.universe(codes)
+        known = universe.known(self.ends)
+        args = [
+            np.where(known, self.series(arg, codes, universe), np.nan) for arg in node.args
+        ]
+        if node.fn == "quantile":
+            return self._series_values(node, universe, args[0])
+        part = _REDUCE[node.fn](node, universe, args)
+        return part.at(self.layout.columns(universe.cells), len(self.ends), self.layout.size)
+
+    def _series_values(self, node: Reduce, universe: Universe, values: Floats) -> Partial:
+        end, column = np.nonzero(~np.isnan(values))
+        sizes = np.diff(universe.start, append=universe.size)
+        where = np.repeat(self.layout.columns(universe.cells), sizes)
+        return self._kept(node, end * self.layout.size + where[column], values[end, column])
+
+    # -- series --------------------------------------------------------------------------------------
+
+    def series(self, node: Node, codes: tuple[str, ...], universe: Universe) -> Floats:
+        """A series expression over the rows of a universe: float64[ends, rows] or broadcastable."""
+        if isinstance(node, Aggregate):
+            code = metric_of(node.source)
+            return universe.take(codes.index(code), self.aggregate(node))
+        if isinstance(node, Apply):
+            args = [self.series(a, codes, universe) for a in node.args]
+            return apply(node.fn, args, node.params)
+        return self.scalar(node)
+
+    def aggregate(self, node: Aggregate) -> Floats:
+        """A per-series aggregate: float64[ends, series], NaN for series not known by then."""
+        found = self._series.get(node)
+        if found is None:
+            window = self.window(metric_of(node.source), node.window, node.offset)
+            if node.fn == "time_outside":
+                limits = [self._limit(window, p) for p in node.params]
+                values = time_outside(window, limits[0], limits[1])
+            else:
+                values = aggregate(window, node)
+            found = np.where(window.store.known(self.ends), values, np.nan)
+            self._series[node] = found
+        return found
+
+    def _limit(self, window: Window, node: Node) -> Floats:
+        """A limit of ``time_outside`` for each series of its metric, matched by sensor and cell."""
+        codes = (window.store.kind.code, *dict.fromkeys(metric_of(n.source) for n in _aggregates(node)))
+        universe = self.shard.universe(codes)
+        rows = np.broadcast_to(self.series(node, codes, universe), (len(self.ends), universe.size))
+        out = np.full(window.shape, np.nan)
+        has = universe.position[0] >= 0
+        out[:, universe.position[0][has]] = rows[:, has]
+        return out
+
+    def scalar(self, node: Node) -> Floats:
+        """A number or a clock flag: float64[ends, 1]."""
+        return scalar(node, self.ends, self.shard.calendar, self.shard.plan.catalogue.settings)
+
+    # -- evidence ------------------------------------------------------------------------------------
+
+    def evidence(self) -> Partial:
+        """Counts behind the value: see :class:`Frame`."""
+        count = self.cases.counted()
+        recent = self.cases.recent(VALID_INPUT_WITHIN)
+        if self.plan.uses_counters:
+            checked = self.counted("checked")
+            count, recent = count + checked, recent + checked
+        present, expected = [], []
+        for code in self.plan.metrics:
+            window = self.window(code)
+            store = window.store
+            if not store.n:
+                empty = np.zeros((len(self.ends), self.layout.size), np.int64)
+                present.append(empty)
+                expected.append(empty)
+                continue
+            latest = store.latest(self.ends)[0]
+            known = store.expected(self.ends, latest)
+            valid = (latest > NEVER) & (latest > self.ends[:, None] - VALID_INPUT_WITHIN)
+            rows = np.stack((window.count, self._present(code, window) & known, known, valid))
+            summed = self._by_cell(rows.astype(np.int64), window)
+            count, recent = count + summed[0], recent + summed[3]
+            present.append(summed[1])
+            expected.append(summed[2])
+        columns = (count, *present, *expected, recent)
+        return Partial("evidence", ("add",) * len(columns), columns)
+
+    def _present(self, code: str, window: Window) -> NDArray[np.bool_]:
+        found = window.count > 0
+        names = {node.fn for node in self.plan.aggregates(code)}
+        if names & HELD:
+            found = found | holds(window)
+        if names & REACHING:
+            found = found | window.reached()[0]
+        return found
+
+    def _by_cell(self, rows: Ints, window: Window) -> Ints:
+        """int64[k, ends, series] -> int64[k, ends, cells]."""
+        out = np.zeros((*rows.shape[:2], self.layout.size), np.int64)
+        order = np.argsort(window.store.cell, kind="stable")
+        cells = window.store.cell[order]
+        start = np.flatnonzero(np.append(True, cells[1:] != cells[:-1]))
+        out[..., self.layout.columns(cells[start])] = np.add.reduceat(rows[..., order], start, axis=-1)
+        return out
+
+
+def scalar(node: Node, ends: Ints, calendar: Calendar, settings: Mapping[str, float]) -> Floats:
+    """A number, a setting or a clock flag at each end: float64[ends or 1, 1]."""
+    if isinstance(node, Const):
+        return np.full((1, 1), node.value)
+    if isinstance(node, Setting):
+        return np.full((1, 1), settings.get(node.name, node.default))
+    if isinstance(node, Clock):
+        return calendar.within(ends, node.begin, node.end).astype(np.float64)[:, None]
+    raise TypeError(f"{type(node).__name__} is no scalar")
+
+
+def _aggregates(node: Node) -> Iterator[Aggregate]:
+    return (n for n in walk(node) if isinstance(n, Aggregate))
+
+
+def _sum_rows(universe: Universe, rows: NDArray[np.generic], ufunc: np.ufunc = np.add) -> NDArray[np.generic]:
+    ends, size = rows.shape
+    if not size:
+        return np.empty((ends, 0), rows.dtype)
+    starts = (np.arange(ends)[:, None] * size + universe.start[None, :]).ravel()
+    return ufunc.reduceat(rows.ravel(), starts).reshape(ends, len(universe.start))
+
+
+def _number(node: Reduce, universe: Universe, args: list[Floats]) -> Partial:
+    known = (~np.isnan(args[0])).astype(np.int64)
+    true = (args[0] == 1).astype(np.int64)
+    return Partial(node.fn, ("add", "add"), (_sum_rows(universe, known), _sum_rows(universe, true)))
+
+
+def _total(node: Reduce, universe: Universe, args: list[Floats]) -> Partial:
+    known = ~np.isnan(args[0])
+    values = np.where(known, args[0], 0.0)
+    columns = (_sum_rows(universe, known.astype(np.int64)), _sum_rows(universe, values))
+    return Partial(node.fn, ("add", "add"), columns)
+
+
+def _ratio(node: Reduce, universe: Universe, args: list[Floats]) -> Partial:
+    both = ~(np.isnan(args[0]) | np.isnan(args[1]))
+    above, below = np.where(both, args[0], 0.0), np.where(both, args[1], 0.0)
+    columns = (
+        _sum_rows(universe, both.astype(np.int64)),
+        _sum_rows(universe, below),
+        _sum_rows(universe, above),
+    )
+    return Partial(node.fn, ("add",) * 3, columns)
+
+
+def _share(node: Reduce, universe: Universe, args: list[Floats]) -> Partial:
+    if len(args) > 1:
+        weight = np.where(np.isnan(args[0]), np.nan, args[1])
+        return replace(_ratio(node, universe, [np.where(args[0] == 1, weight, 0 * weight), weight]), fn="share")
+    known = (~np.isnan(args[0])).astype(np.int64)
+    counted = _sum_rows(universe, known)
+    true = _sum_rows(universe, (args[0] == 1).astype(np.int64))
+    return Partial(node.fn, ("add",) * 3, (counted, counted, true))
+
+
+def _highest(node: Reduce, universe: Universe, args: list[Floats]) -> Partial:
+    values = np.where(np.isnan(args[0]), -np.inf, args[0])
+    return Partial(node.fn, ("max",), (_sum_rows(universe, values, np.maximum),))
+
+
+def _lowest(node: Reduce, universe: Universe, args: list[Floats]) -> Partial:
+    values = np.where(np.isnan(args[0]), np.inf, args[0])
+    return Partial(node.fn, ("min",), (_sum_rows(universe, values, np.minimum),))
+
+
+_REDUCE: dict[str, Callable[[Reduce, Universe, list[Floats]], Partial]] = {
+    "number": _number,
+    "total": _total,
+    "average": _total,
+    "ratio": _ratio,
+    "share": _share,
+    "highest": _highest,
+    "lowest": _lowest,
+}

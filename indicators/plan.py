@@ -1,0 +1,243 @@
+"""What a catalogue needs kept: slice lengths, retention and tests per metric, reductions per indicator.
+
+Built once per catalogue version: the same aggregate of the same metric and window is computed once for all
+formulas (FORMULAS.md section 5.4).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indicators.aggregates import HELD, REACHING
+from indicators.catalogue import Catalogue, Indicator
+from indicators.elementwise import apply
+from indicators.expression import (
+    Aggregate,
+    Apply,
+    CaseSet,
+    Const,
+    Kind,
+    Metric,
+    Node,
+    Reduce,
+    children,
+    walk,
+)
+from indicators.metrics import Metrics
+from indicators.slices import Channel, Ints, ReadingTest
+from indicators.store import REFERENCE_HOLD, MetricKind
+
+LONGEST_SLICE = 3_600_000
+EVENT_CORRECT_WITHIN = 7 * 24 * 3_600_000
+"""How late a transition may come and still correct closed windows (R4)."""
+COUNTERS = {"ds_records_checked": "checked", "ds_records_correct": "correct"}
+"""Metrics whose totals include the engine's own counters of its cells (R10)."""
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How long after its time a reading can still matter: ``base`` plus what its hold or reach-back adds."""
+
+    base: int
+    held: bool
+    reaching: int
+
+    def of(self, period: int, *, reference: bool) -> int:
+        """The reach of a reading of a series with a sampling period, ms."""
+        if self.held:
+            return self.base + (REFERENCE_HOLD if reference else 3 * period)
+        return max(self.base, 2 * period + 1 if self.reaching < 2 * period else 0)
+
+
+@dataclass(frozen=True)
+class IndicatorPlan:
+    """One indicator, taken apart: its reductions, and the Area expressions over them."""
+
+    index: int
+    indicator: Indicator
+
+    @cached_property
+    def roots(self) -> tuple[Node, ...]:
+        """The value and the flags."""
+        found = [self.indicator.formula.value, *self.indicator.level_needs.values()]
+        if self.indicator.alarm_needs is not None:
+            found.append(self.indicator.alarm_needs)
+        return tuple(found)
+
+    @cached_property
+    def nodes(self) -> tuple[Node, ...]:
+        """Every distinct node."""
+        return tuple(dict.fromkeys(node for root in self.roots for node in walk(root)))
+
+    @cached_property
+    def reductions(self) -> tuple[Reduce, ...]:
+        """The distinct reductions, in order of appearance."""
+        return tuple(node for node in self.nodes if isinstance(node, Reduce))
+
+    @cached_property
+    def metrics(self) -> tuple[str, ...]:
+        """The metrics it reads."""
+        return self.indicator.formula.metrics
+
+    @cached_property
+    def events(self) -> tuple[str, ...]:
+        """The event types it reads."""
+        return self.indicator.formula.events
+
+    @cached_property
+    def case_sets(self) -> tuple[CaseSet, ...]:
+        """The distinct sets of cases."""
+        return tuple(node for node in self.nodes if isinstance(node, CaseSet))
+
+    @property
+    def uses_counters(self) -> bool:
+        """Whether the engine's own counters enter (R10)."""
+        return any(code in COUNTERS for code in self.metrics)
+
+    def aggregates(self, code: str) -> list[Aggregate]:
+        """The aggregates of one metric."""
+        return [n for n in self.nodes if isinstance(n, Aggregate) and metric_of(n.source) == code]
+
+    def reach(self, code: str) -> Reach:
+        """How long a reading of a metric matters to this indicator."""
+        found = self.aggregates(code)
+        window = self.indicator.window_ms
+        reaching = [n.window or window for n in found if n.fn in REACHING]
+        return Reach(
+            base=max([window, *((n.window or window) + n.offset for n in found)]),
+            held=any(n.fn in HELD for n in found),
+            reaching=min(reaching, default=1 << 62),
+        )
+
+    @cached_property
+    def case_reach(self) -> int | None:
+        """How long a transition matters, ms; None: until the case ends and beyond."""
+        if any(s.fn != "entered" or s.without for s in self.case_sets):
+            return None
+        return max((s.window or self.indicator.window_ms for s in self.case_sets), default=0)
+
+    def durations(self, code: str) -> Iterator[int]:
+        """Every duration that slices of a metric must divide, ms."""
+        yield from (self.indicator.window_ms, self.indicator.hop_ms)
+        for node in self.aggregates(code):
+            yield from (d for d in (node.window, node.offset) if d)
+
+    def correctable(self, metrics: Metrics) -> int:
+        """How far back a late record of any input may change a window of this indicator, ms."""
+        found = [int(metrics.correct_within_ms[metrics.index[code]]) for code in self.metrics]
+        if self.events:
+            found.append(EVENT_CORRECT_WITHIN)
+        if self.uses_counters:
+            found.append(int(metrics.correct_within_ms.max()))
+        return max(found, default=0)
+
+
+def metric_of(node: Node) -> str:
+    """The metric a readings node is about.
+
+    >>> metric_of(Apply("le", (Metric("bin_fill"), Const(90.0)), Kind.READINGS))
+    'bin_fill'
+    """
+    for below in walk(node):
+        code = getattr(below, "code", None)
+        if code is not None:
+            return str(code)
+    raise TypeError("a readings expression names no metric")
+
+
+def reading_test(node: Node, scale: float) -> ReadingTest:
+    """A test of stored integer values from a readings flag."""
+
+    def evaluate(below: Node, values: NDArray[np.float64]) -> NDArray[np.float64] | float:
+        if isinstance(below, Metric):
+            return values
+        if isinstance(below, Const):
+            return below.value
+        if isinstance(below, Apply):
+            return apply(below.fn, [evaluate(a, values) for a in children(below)], below.params)
+        raise TypeError(f"{type(below).__name__} cannot be tested reading by reading")
+
+    def test(stored: Ints) -> NDArray[np.float64]:
+        return np.asarray(evaluate(node, stored / scale), np.float64)
+
+    return test
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything the engine keeps for a catalogue."""
+
+    catalogue: Catalogue
+    metrics: Metrics
+
+    @cached_property
+    def indicators(self) -> tuple[IndicatorPlan, ...]:
+        """The indicators, in the catalogue's order."""
+        return tuple(IndicatorPlan(i, ind) for i, ind in enumerate(self.catalogue.indicators))
+
+    def using(self, code: str) -> list[IndicatorPlan]:
+        """The indicators that read a metric or an event type."""
+        return [p for p in self.indicators if code in p.metrics or code in p.events]
+
+    @cached_property
+    def slice_ms(self) -> Ints:
+        """Slice length of each metric, ms."""
+        return np.array([self._slice(m.code) for m in self.metrics.metrics], np.int64)
+
+    def _slice(self, code: str) -> int:
+        return math.gcd(LONGEST_SLICE, *(d for p in self.using(code) for d in p.durations(code)))
+
+    @cached_property
+    def event_slice_ms(self) -> Ints:
+        """The step at which late transitions of each event type are published, ms."""
+        return np.array(
+            [
+                math.gcd(LONGEST_SLICE, *(p.indicator.hop_ms for p in self.using(event.code)))
+                for event in self.metrics.events
+            ],
+            np.int64,
+        )
+
+    @cached_property
+    def tick_ms(self) -> int:
+        """The greatest step all slices and hops are multiples of, ms."""
+        return math.gcd(*self.slice_ms.tolist(), *self.event_slice_ms.tolist(), *self._hops())
+
+    def _hops(self) -> Iterable[int]:
+        return (p.indicator.hop_ms for p in self.indicators)
+
+    def kind(self, index: int) -> MetricKind:
+        """What the store of a metric must know."""
+        metric = self.metrics.metrics[index]
+        keep = [
+            p.reach(metric.code).base + p.correctable(self.metrics) for p in self.using(metric.code)
+        ] or [metric.correct_within_ms]
+        hold = REFERENCE_HOLD if metric.reference else 0
+        scale = round(1 / float(metric.resolution))
+        return MetricKind(metric.code, float(scale), metric.reference, max(keep) + hold)
+
+    def tests(self, index: int) -> dict[Channel, ReadingTest]:
+        """The flag channels that slices of a metric must count."""
+        code = self.metrics.metrics[index].code
+        scale = self.kind(index).scale
+        found: dict[Channel, ReadingTest] = {}
+        for node in (n for p in self.using(code) for n in p.nodes):
+            flag = tested(node)
+            if flag is not None and metric_of(flag) == code:
+                found[("true", flag)] = found[("known", flag)] = reading_test(flag, scale)
+        return found
+
+
+def tested(node: Node) -> Node | None:
+    """The readings flag that a node counts, if it counts one."""
+    if isinstance(node, Aggregate) and node.fn == "count" and isinstance(node.source, Apply):
+        return node.source
+    if isinstance(node, Reduce) and node.args[0].kind is Kind.READINGS and node.fn in {"share", "number"}:
+        return node.args[0]
+    return None

@@ -1,0 +1,50 @@
+"""The reference of the formula language as Markdown, written from the function table.
+
+>>> markdown().splitlines()[0]
+'# The formula language · 公式语言'
+"""
+
+from pathlib import Path
+
+from indicators.expression import Kind
+from indicators.functions import FUNCTIONS, SECTIONS
+from indicators.signatures import Function, Role
+
+_HEAD = Path(__file__).parent / "data" / "formulas_head.md"
+
+_COLUMNS = "| function | gives | cost | meaning · 含义 | example |\n|---|---|---|---|---|"
+
+_KINDS = {
+    Kind.SCALAR: "Scalar",
+    Kind.READINGS: "Readings",
+    Kind.SERIES: "Series",
+    Kind.CASES: "Cases",
+    Kind.AREA: "Area",
+    None: "as given",
+}
+_ROLES = {Role.FLAG: " flag", Role.SET: " (set)", Role.NUMBER: "", None: ""}
+
+
+def markdown() -> str:
+    """The whole page ``docs/formulas.md``: the language, then one table per section.
+
+    >>> "| `quantile(x, q)` |" in markdown()
+    True
+    """
+    parts = [_HEAD.read_text(encoding="utf-8").rstrip()]
+    for section, (en, zh) in SECTIONS.items():
+        rows = [_row(f) for f in FUNCTIONS.values() if f.section == section]
+        parts.append("\n".join([f"### {en} · {zh}", "", _COLUMNS, *rows]))
+    return "\n\n".join(parts) + "\n"
+
+
+def _row(f: Function) -> str:
+    mark = "" if f.evaluated else " ○"
+    cells = (
+        f"`{f.signature}`{mark}",
+        _KINDS[f.gives] + _ROLES[f.role],
+        f.cost.replace("-", "–"),
+        f"{f.en} · {f.zh}",
+        f"`{f.example}`",
+    )
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

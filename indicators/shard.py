@@ -1,0 +1,99 @@
+"""The state of one shard: cells, the series of every metric, cases and counters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from indicators.calendar import DAY, Calendar
+from indicators.cases import TypeCases
+from indicators.counters import CellCounters
+from indicators.layout import Cells, Layout, Universe
+from indicators.plan import COUNTERS, IndicatorPlan, Plan
+from indicators.slices import Ints, SliceRing
+from indicators.store import MetricStore
+
+COUNTERS_KEPT = 4 * DAY
+"""Longest use: a window of 24 h, corrected up to 48 h later."""
+
+
+@dataclass
+class Shard:
+    """What one shard knows; evaluation (``indicators.evaluate``) reads it, the flow fills it."""
+
+    plan: Plan
+    calendar: Calendar
+    cells: Cells
+    stores: list[MetricStore] = field(init=False)
+    cases: list[TypeCases] = field(init=False)
+    counters: CellCounters = field(init=False)
+    _universes: dict[tuple[int, ...], tuple[tuple[int, ...], Universe]] = field(default_factory=dict)
+    _layouts: dict[int, tuple[tuple[int, ...], Layout]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Empty stores with the plan's slices."""
+        origin = self.calendar.slice_origin
+        self.stores = []
+        for i, length in enumerate(self.plan.slice_ms.tolist()):
+            ring = SliceRing(length, origin)
+            ring.tests = self.plan.tests(i)
+            self.stores.append(MetricStore(self.plan.kind(i), ring))
+        self.cases = [TypeCases(int(sla)) for sla in self.plan.metrics.sla_ms]
+        index = self.plan.metrics.index.get(next(iter(COUNTERS)))
+        length = 3_600_000 if index is None else int(self.plan.slice_ms[index])
+        self.counters = CellCounters(length, origin)
+
+    def store(self, code: str) -> MetricStore:
+        """The store of a metric."""
+        return self.stores[self.plan.metrics.index[code]]
+
+    def type_cases(self, event: str) -> TypeCases:
+        """The cases of an event type."""
+        return self.cases[self.plan.metrics.event_index[event]]
+
+    def universe(self, codes: tuple[str, ...]) -> Universe:
+        """The sensors known for any of some metrics; rebuilt only when series were added."""
+        indexes = tuple(self.plan.metrics.index[code] for code in codes)
+        version = tuple(self.stores[i].n for i in indexes)
+        found = self._universes.get(indexes)
+        if found is None or found[0] != version:
+            found = version, Universe.of([self.stores[i] for i in indexes], self.cells)
+            self._universes[indexes] = found
+        return found[1]
+
+    def layout(self, plan: IndicatorPlan) -> Layout:
+        """The cells an indicator has values for."""
+        stores = [self.store(code) for code in plan.metrics]
+        types = [self.type_cases(event) for event in plan.events]
+        counted = self.cells.n if plan.uses_counters else 0
+        version = (*(s.n for s in stores), *(t.places for t in types), counted)
+        found = self._layouts.get(plan.index)
+        if found is None or found[0] != version:
+            placed = [t.cell[: t.n][t.cell[: t.n] >= 0] for t in types]
+            layout = Layout.of([*(s.cell for s in stores), *placed, np.arange(counted)], self.cells)
+            found = version, layout
+            self._layouts[plan.index] = found
+        return found[1]
+
+    def active(self, plan: IndicatorPlan) -> bool:
+        """Whether anything here can give the indicator a value."""
+        if plan.uses_counters and self.cells.n:
+            return True
+        return any(self.store(code).n for code in plan.metrics) or any(
+            self.type_cases(event).n for event in plan.events
+        )
+
+    def insert(self, metric: int, series: Ints, ts: Ints, value: Ints) -> None:
+        """Take readings of one metric in arrival order; counts those that replace no other (R7, R10)."""
+        store = self.stores[metric]
+        fresh, times = store.insert(series, ts, value)
+        cells = store.cell[fresh]
+        self.counters.add("checked", cells, times)
+        self.counters.add("correct", cells, times)
+
+    def advance(self, to: int) -> None:
+        """Move the latest readings to an instant and forget what no window can ask for any more."""
+        for store in self.stores:
+            store.advance(int(store.ring.origin + store.ring.number(np.array([to + 1]))[0] * store.ring.length - store.ring.length))
+        self.counters.forget(to - COUNTERS_KEPT)

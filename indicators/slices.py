@@ -1,0 +1,213 @@
+"""Closed slices of one metric: readings sorted by (series, time) and the sums over them.
+
+A slice (s, s + length] keeps its readings as packed columns and derives per-series sums from them when
+first asked: counts, exact integer sums, extremes, and counters of readings that pass a test (R2). Sums over
+long windows are read from a coarser ring of whole hours.
+
+>>> s = Slice.of(np.array([1, 0, 1]), np.array([50, 10, 20]), np.array([7, 5, 6]))
+>>> s.who.tolist(), s.channel("sum").tolist()
+([0, 1], [5, 13])
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Channel = Hashable
+"""``count``, ``sum``, ``min``, ``max``, or ``("true"|"known", test)`` for a test of readings."""
+
+_REDUCE: dict[str, np.ufunc] = {"sum": np.add, "min": np.minimum, "max": np.maximum}
+_NEUTRAL = {"min": np.iinfo(np.int64).max, "max": np.iinfo(np.int64).min}
+
+ReadingTest = Callable[[Ints], NDArray[np.float64]]
+"""Stored integer values -> flags as floats (1, 0, NaN unknown)."""
+
+
+@dataclass(slots=True)
+class Slice:
+    """One slice: ``series ts value`` of equal length, sorted by (series, ts), one reading per pair."""
+
+    series: Ints
+    ts: Ints
+    value: Ints
+    start: NDArray[np.intp]
+    who: Ints
+    sums: dict[Channel, Ints] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, series: Ints, ts: Ints, value: Ints) -> Slice:
+        """A slice of readings in arrival order; of two with the same series and time the later stays (R7)."""
+        order = np.lexsort((ts, series))
+        series, ts, value = series[order], ts[order], value[order]
+        last = np.ones(len(ts), bool)
+        last[:-1] = (series[1:] != series[:-1]) | (ts[1:] != ts[:-1])
+        return cls.sorted(series[last], ts[last], value[last])
+
+    @classmethod
+    def sorted(cls, series: Ints, ts: Ints, value: Ints) -> Slice:
+        """A slice of readings already sorted and single."""
+        first = np.ones(len(series), bool)
+        np.not_equal(series[1:], series[:-1], out=first[1:])
+        start = np.flatnonzero(first)
+        return cls(series, ts, value, start, series[start])
+
+    def channel(self, name: Channel, test: ReadingTest | None = None) -> Ints:
+        """The sum of one kind for each series of ``who``; computed once. ``test`` belongs to flag channels."""
+        found = self.sums.get(name)
+        if found is None:
+            found = self.sums[name] = self._channel(name, test)
+        return found
+
+    def _channel(self, name: Channel, test: ReadingTest | None) -> Ints:
+        if name == "count":
+            return np.diff(self.start, append=len(self.series)).astype(np.int64)
+        if test is not None and isinstance(name, tuple):
+            flags = test(self.value)
+            rows = flags == 1 if name[0] == "true" else ~np.isnan(flags)
+            return np.add.reduceat(rows.astype(np.int64), self.start)
+        found: Ints = _REDUCE[str(name)].reduceat(self.value, self.start)
+        return found
+
+    def last_rows(self) -> NDArray[np.intp]:
+        """The row of each series' latest reading, in the order of ``who``."""
+        return np.append(self.start[1:], len(self.series)) - 1
+
+
+@dataclass(slots=True)
+class _Sums:
+    """Sums of one coarse step for the series that had readings in it."""
+
+    who: Ints
+    values: Ints
+
+
+class SliceRing:
+    """The slices of one metric by number; slice k is (origin + (k - 1) * length, origin + k * length]."""
+
+    def __init__(self, length: int, origin: int) -> None:
+        """Slices of ``length`` ms whose borders lie at ``origin`` plus whole lengths."""
+        self.length = length
+        self.origin = origin
+        self.slices: dict[int, Slice] = {}
+        self.tests: dict[Channel, ReadingTest] = {}
+        self.changed: set[int] = set()
+        self._coarse: dict[tuple[int, Channel], _Sums] = {}
+        self._step = max(1, 3_600_000 // length)
+
+    def number(self, ts: Ints) -> Ints:
+        """The slice each instant lies in."""
+        return -((self.origin - ts) // self.length)
+
+    def insert(self, series: Ints, ts: Ints, value: Ints, known: int) -> tuple[Ints, Ints]:
+        """Add readings in arrival order; replaces a reading of the same series and time (R7).
+
+        ``known`` is a number above every series. Returns series and ts of the readings that are new, not replaced.
+        """
+        number = self.number(ts)
+        low = int(number.min())
+        within = ts - (self.origin + (number - 1) * self.length)
+        key = ((number - low) * known + series) * (self.length + 1) + within
+        order = np.argsort(key, kind="stable")
+        key = key[order]
+        last = np.ones(len(key), bool)
+        np.not_equal(key[1:], key[:-1], out=last[:-1])
+        order = order[last]
+        series, ts, value, number = series[order], ts[order], value[order], number[order]
+        cuts = np.flatnonzero(np.diff(number)) + 1
+        fresh = np.ones(len(series), bool)
+        for begin, end in zip(np.append(0, cuts), np.append(cuts, len(series)), strict=True):
+            fresh[begin:end] = self._put(int(number[begin]), series[begin:end], ts[begin:end], value[begin:end])
+        return (series, ts) if fresh.all() else (series[fresh], ts[fresh])
+
+    def _put(self, k: int, series: Ints, ts: Ints, value: Ints) -> NDArray[np.bool_] | bool:
+        for key in [key for key in self._coarse if key[0] == -(-k // self._step)]:
+            del self._coarse[key]
+        self.changed.add(k)
+        old = self.slices.get(k)
+        if old is None:
+            self.slices[k] = Slice.sorted(series, ts, value)
+            return True
+        span = self.length + 1
+        base = self.origin + (k - 1) * self.length
+        fresh = ~np.isin(series * span + (ts - base), old.series * span + (old.ts - base))
+        self.slices[k] = Slice.of(
+            np.concatenate((old.series, series)),
+            np.concatenate((old.ts, ts)),
+            np.concatenate((old.value, value)),
+        )
+        return fresh
+
+    def total(self, channel: Channel, low: int, high: int, size: int) -> Ints:
+        """Per series the sum (or least, greatest) over slices low < k <= high: int64[size].
+
+        Series without readings have 0, for ``min`` the largest and for ``max`` the least int64.
+        """
+        into = np.full(size, _NEUTRAL.get(str(channel), 0), np.int64)
+        step = self._step
+        k = low + 1
+        while k <= high:
+            if high - low > 2 * step and (k - 1) % step == 0 and k + step - 1 <= high:
+                part = self._coarse_sums((k - 1) // step + 1, channel)
+                k += step
+            else:
+                part = self._fine_sums(k, channel)
+                k += 1
+            if part is not None:
+                _add(into, part, channel)
+        return into
+
+    def _fine_sums(self, k: int, channel: Channel) -> _Sums | None:
+        found = self.slices.get(k)
+        return None if found is None else _Sums(found.who, found.channel(channel, self.tests.get(channel)))
+
+    def _coarse_sums(self, number: int, channel: Channel) -> _Sums | None:
+        key = (number, channel)
+        found = self._coarse.get(key)
+        if found is None:
+            first = (number - 1) * self._step + 1
+            parts = [self._fine_sums(k, channel) for k in range(first, first + self._step)]
+            present = [p for p in parts if p is not None]
+            if not present:
+                return None
+            who = np.unique(np.concatenate([p.who for p in present]))
+            dense = np.full(int(who[-1]) + 1, _NEUTRAL.get(str(channel), 0), np.int64)
+            for part in present:
+                _add(dense, part, channel)
+            found = self._coarse[key] = _Sums(who, dense[who])
+        return found
+
+    def packed(self, low: int, high: int) -> tuple[Ints, Ints, Ints]:
+        """Series, ts and value of the readings in slices low < k <= high, sorted by (series, ts)."""
+        parts = [self.slices[k] for k in range(low + 1, high + 1) if k in self.slices]
+        if not parts:
+            empty = np.empty(0, np.int64)
+            return empty, empty, empty
+        if len(parts) == 1:
+            return parts[0].series, parts[0].ts, parts[0].value
+        series = np.concatenate([p.series for p in parts])
+        order = np.argsort(series, kind="stable")
+        ts = np.concatenate([p.ts for p in parts])[order]
+        return series[order], ts, np.concatenate([p.value for p in parts])[order]
+
+    def forget(self, before: int) -> None:
+        """Drop the slices that end at or before an instant."""
+        keep = int(self.number(np.array([before]))[0])
+        for k in [k for k in self.slices if k <= keep]:
+            del self.slices[k]
+        for key in [key for key in self._coarse if key[0] * self._step <= keep]:
+            del self._coarse[key]
+
+
+def _add(into: Ints, part: _Sums, channel: Channel) -> None:
+    who = part.who
+    if channel == "min":
+        into[who] = np.minimum(into[who], part.values)
+    elif channel == "max":
+        into[who] = np.maximum(into[who], part.values)
+    else:
+        into[who] += part.values

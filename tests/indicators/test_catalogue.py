@@ -1,0 +1,387 @@
+"""The shipped indicators, a city's own, and the commands that show them."""
+
+import csv
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from flows.catalogue_command import app
+from indicators.catalogue import Catalogue, CatalogueError
+from indicators.compiler import compile_formula
+from indicators.entry import LEVELS
+from indicators.expression import Apply, Const, Kind
+from indicators.metrics import Metrics
+from indicators.reference import markdown
+
+ROOT = Path(__file__).resolve().parents[2]
+SHARED = ROOT.parent / "shared"
+MINUTE = 60_000
+FIFTEEN = {
+    "air.aqi",
+    "data_quality.accuracy_rate",
+    "drainage.ponding_depth_max",
+    "drainage.waterlogging_risk",
+    "environment_sanitation.bin_overflow_share",
+    "gas.leak_lel_max",
+    "grid_cases.ontime_closure_rate",
+    "heat_power.voltage_violation_share",
+    "noise.construction_exceedance",
+    "parking.occupancy_rate",
+    "traffic.congestion_index",
+    "traffic.incident_rate",
+    "transit.bus_punctuality",
+    "weather.rain_1h_max",
+    "weather.rain_warning_level",
+}
+KEYS = {
+    "id": '"my.gust"',
+    "name_zh": '"阵风"',
+    "name_en": '"Gust"',
+    "theme": '"emergency"',
+    "domain": '"weather"',
+    "unit": '"m/s"',
+    "window": '"10m"',
+    "hop": '"1m"',
+    "formula": '"highest(max(wind_gust))"',
+}
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Writes a catalogue of one indicator; keyword arguments replace keys, None leaves one out."""
+
+    def _write(**keys: str | None) -> Path:
+        lines = [f"{key} = {text}" for key, text in (KEYS | keys).items() if text is not None]
+        path = tmp_path / "own.toml"
+        path.write_text("\n".join(["[[indicator]]", *lines]) + "\n", encoding="utf-8")
+        return path
+
+    return _write
+
+
+def refused(path: Path) -> str:
+    with pytest.raises(CatalogueError) as caught:
+        Catalogue.load([path])
+    (message,) = caught.value.messages
+    assert message.startswith(f"{path}: ")
+    return message
+
+
+def rows(path: str) -> dict[str, dict[str, str]]:
+    file = SHARED / path
+    if not file.exists():
+        pytest.skip(f"{path} is not beside this tree")
+    with file.open(encoding="utf-8", newline="") as lines:
+        return {row["id"]: row for row in csv.DictReader(lines)}
+
+
+def test_the_fifteen_are_shipped_sorted_by_id() -> None:
+    assert [i.id for i in Catalogue.load().indicators] == sorted(FIFTEEN)
+
+
+@pytest.mark.parametrize("name", sorted(FIFTEEN))
+def test_columns_are_those_of_the_design(name: str) -> None:
+    declared = rows("catalogue/indicators.csv")[name]
+    row = Catalogue.load()[name].row()
+    for column, text in declared.items():
+        found = row["meaning" if column == "formula" else column]
+        if text == "":
+            assert found is None, column
+        elif isinstance(found, str):
+            assert found == text, column
+        else:
+            assert found == float(text), column
+
+
+@pytest.mark.parametrize("name", sorted(FIFTEEN))
+def test_formulas_are_those_of_the_design(name: str) -> None:
+    declared = rows("design/formulas.csv")[name]
+    indicator = Catalogue.load()[name]
+    expected = compile_formula(declared["formula"], Metrics.load())
+    assert indicator.formula.value == expected.value
+    assert indicator.formula.parts == expected.parts
+    assert (indicator.entry.alarm_needs or "") == declared["alarm_needs"]
+    assert (indicator.lowest, indicator.merge) == (declared["lowest"], declared["rollup"])
+
+
+@pytest.mark.parametrize("name", sorted(FIFTEEN))
+def test_provenance_is_that_of_the_design(name: str) -> None:
+    declared = rows("catalogue/provenance.csv")[name]
+    row = Catalogue.load()[name].row()
+    assert row["provenance"] == {level: declared[level] or None for level in LEVELS}
+
+
+@pytest.mark.parametrize("name", sorted(FIFTEEN))
+def test_every_level_clears_on_its_better_side(name: str) -> None:
+    indicator = Catalogue.load()[name]
+    for raised, cleared in zip(indicator.raises, indicator.clears, strict=True):
+        assert math.isnan(raised) is math.isnan(cleared)
+        if not math.isnan(raised):
+            assert (cleared < raised) is indicator.high_bad
+
+
+def test_shares_means_and_sums_of_readings_want_half_of_the_sensors() -> None:
+    wanting = {i.id for i in Catalogue.load().indicators if i.min_coverage == 0.5}
+    assert wanting == {
+        "air.aqi",
+        "data_quality.accuracy_rate",
+        "environment_sanitation.bin_overflow_share",
+        "heat_power.voltage_violation_share",
+        "parking.occupancy_rate",
+        "traffic.congestion_index",
+        "transit.bus_punctuality",
+    }
+    assert {i.min_coverage for i in Catalogue.load().indicators} == {0.0, 0.5}
+
+
+def test_two_of_the_fifteen_are_judged_early() -> None:
+    early = {i.id for i in Catalogue.load().indicators if i.early}
+    assert early == {"drainage.ponding_depth_max", "gas.leak_lel_max"}
+
+
+def test_the_hash_is_of_what_is_computed(write: Write) -> None:
+    shipped = Catalogue.load()
+    own = Catalogue.load([write()])
+    assert Catalogue.load().hash == shipped.hash
+    assert len({shipped.hash, own.hash, Catalogue.load(settings={"a": 1.0}).hash}) == 3
+    assert Catalogue.load([write(note='"a remark"')]).hash == own.hash
+    assert Catalogue.load([write(hop='"2m"')]).hash != own.hash
+    assert (shipped.version, own.version) == ("1.0", "1.0+1")
+
+
+def test_the_hash_does_not_depend_on_the_layout_of_a_formula(write: Write) -> None:
+    spaced = write(formula='"""\nhighest(\n  max( wind_gust )\n)\n"""')
+    assert Catalogue.load([spaced]).hash == Catalogue.load([write()]).hash
+
+
+def test_a_folder_is_read_whole(write: Write) -> None:
+    path = write()
+    assert Catalogue.load([path.parent])["my.gust"].window_ms == 10 * MINUTE
+
+
+def test_an_own_indicator_replaces_the_shipped_one_of_its_id(write: Write) -> None:
+    catalogue = Catalogue.load([write(id='"air.aqi"')])
+    assert len(catalogue.indicators) == len(FIFTEEN)
+    assert catalogue["air.aqi"].entry.name_en == "Gust"
+
+
+def test_conditions_levels_and_waiting_times_are_compiled(write: Write) -> None:
+    path = write(
+        formula='"n = number(present(max(wind_gust))); highest(max(wind_gust))"',
+        alarm_needs='"n >= 2"',
+        level_needs='{ red = "n >= 3" }',
+        levels='{ yellow = { raise = 20 }, red = { raise = 30, clear = 25, for = "5m" } }',
+    )
+    indicator = Catalogue.load([path])["my.gust"]
+    n = indicator.formula.parts["n"]
+    assert indicator.alarm_needs == Apply("ge", (n, Const(2.0)), Kind.AREA)
+    assert indicator.level_needs == {4: Apply("ge", (n, Const(3.0)), Kind.AREA)}
+    assert indicator.raises[1::2] == (20.0, 30.0)
+    assert indicator.clears[1::2] == (19.5, 25.0)
+    assert indicator.for_ms == (0, 0, 0, 5 * MINUTE)
+    assert math.isnan(indicator.raises[0])
+
+
+@pytest.mark.parametrize(
+    ("keys", "clears"),
+    [
+        pytest.param({"levels": "{ red = { raise = 30 } }"}, (28.5,), id="a single level: 5 % of it"),
+        pytest.param(
+            {"levels": "{ blue = { raise = 10 }, red = { raise = 30 } }"}, (9.0, 29.0), id="high is bad"
+        ),
+        pytest.param(
+            {"levels": "{ blue = { raise = 30 }, red = { raise = 10 } }", "direction": '"low_bad"'},
+            (31.0, 11.0),
+            id="low is bad",
+        ),
+        pytest.param(
+            {"levels": "{ blue = { raise = -0.2 }, red = { raise = -0.6 } }", "direction": '"low_bad"'},
+            (-0.18, -0.58),
+            id="below zero",
+        ),
+    ],
+)
+def test_a_level_is_left_five_percent_of_a_step_before_it(
+    write: Write, keys: dict[str, str], clears: tuple[float, ...]
+) -> None:
+    indicator = Catalogue.load([write(**keys)])["my.gust"]
+    assert [c for c in indicator.clears if not math.isnan(c)] == pytest.approx(clears, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        pytest.param({"windw": '"1h"'}, "unknown field `windw`; did you mean window?", id="unknown key"),
+        pytest.param({"window": None}, "missing required field `window`", id="missing key"),
+        pytest.param({"unit": "5"}, "`str`, got `int` - at `unit`", id="wrong type"),
+        pytest.param({"theme": '"weather"'}, "Invalid enum value 'weather' - at `theme`", id="wrong theme"),
+        pytest.param({"id": '"Gust"'}, "at `id`", id="wrong id"),
+        pytest.param({"min_coverage": "2"}, "at `min_coverage`", id="coverage beyond 1"),
+        pytest.param({"window": '"1x"'}, "window: not a duration: '1x'", id="wrong window"),
+        pytest.param({"hop": '"7m"'}, "hop: 7m does not divide 24h", id="a hop beside the day"),
+        pytest.param(
+            {"formula": '"highest(max(wind_gusts))"'},
+            "formula: line 1, column 13: unknown name 'wind_gusts'; did you mean wind_gust",
+            id="wrong formula",
+        ),
+        pytest.param(
+            {"formula": '"highest(max(despike(wind_gust, 2)))"'},
+            "despike(...) can be checked but not computed yet",
+            id="a function without evaluator",
+        ),
+        pytest.param(
+            {"alarm_needs": '"robust_z(total(wind_gust), 28, 7) > 3"'},
+            "robust_z(...) can be checked but not computed yet",
+            id="one in a condition",
+        ),
+        pytest.param({"alarm_needs": '"wind_gust"'}, "alarm_needs: line 1, column 1", id="wrong condition"),
+        pytest.param({"alarm_needs": '"total(pm25) > 1"'}, "pm25 is not in the formula", id="another metric"),
+        pytest.param(
+            {"level_needs": '{ red = "1 < 2" }', "levels": "{ red = { raise = 1 } }"},
+            "level_needs.red: line 1",
+            id="wrong level condition",
+        ),
+        pytest.param(
+            {"level_needs": '{ red = "total(wind_gust) > 1" }'},
+            "level_needs.red: the level has no threshold",
+            id="a condition of no level",
+        ),
+        pytest.param(
+            {"inputs": '["pm25"]'}, "inputs: found pm25, but the formula reads wind_gust", id="inputs"
+        ),
+        pytest.param(
+            {"levels": "{ blue = { raise = 3 }, red = { raise = 2 } }"}, "rise from blue to red", id="order"
+        ),
+        pytest.param(
+            {"levels": "{ blue = { raise = 2 }, red = { raise = 3 } }", "direction": '"low_bad"'},
+            "fall from blue to red",
+            id="order of low_bad",
+        ),
+        pytest.param(
+            {"levels": "{ red = { raise = 2, clear = 3 } }"}, "clear 3 lies on the worse", id="clear"
+        ),
+        pytest.param({"levels": "{ red = { raise = 2, for = '1x' } }"}, "for: not a duration", id="for"),
+        pytest.param({"levels": "{ red = { rise = 2 } }"}, "unknown field `rise`", id="unknown level key"),
+        pytest.param({"levels": "{ black = { raise = 2 } }"}, "'black'", id="unknown level"),
+        pytest.param({"levels": "{ red = { raise = nan } }"}, "a finite number", id="no number"),
+        pytest.param(
+            {"levels": "{ red = { raise = 2 } }", "direction": '"both"'}, "no worse side", id="levels of both"
+        ),
+    ],
+)
+def test_a_wrong_key_is_named_with_file_indicator_and_key(
+    write: Write, keys: dict[str, str | None], words: str
+) -> None:
+    message = refused(write(**keys))
+    assert words in message
+    assert "Gust" in message if "Gust" in str(keys.get("id")) else "my.gust" in message
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        pytest.param("[[indicator]\n", "a catalogue is TOML text", id="not TOML"),
+        pytest.param("", "no [[indicator]] table", id="empty"),
+        pytest.param("[indicator]\nid = 'a.b'\n", "with two brackets", id="one bracket"),
+    ],
+)
+def test_a_file_without_indicators_is_refused(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text(text, encoding="utf-8")
+    assert words in refused(path)
+
+
+def test_all_faults_of_a_set_are_told_and_nothing_is_taken(write: Write, tmp_path: Path) -> None:
+    one = write(hop='"7m"').read_text(encoding="utf-8")
+    path = tmp_path / "two.toml"
+    path.write_text(one + one.replace("my.gust", "my.other"), encoding="utf-8")
+    with pytest.raises(CatalogueError) as caught:
+        Catalogue.load([path])
+    assert [m.count("does not divide") for m in caught.value.messages] == [1, 1]
+
+
+def test_an_id_that_occurs_twice_in_a_set_is_refused(write: Write) -> None:
+    path = write()
+    path.write_text(path.read_text(encoding="utf-8") * 2, encoding="utf-8")
+    assert "id: occurs twice" in refused(path)
+
+
+def test_a_missing_path_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CatalogueError, match="no such file or folder"):
+        Catalogue.load([tmp_path / "none.toml"])
+    with pytest.raises(CatalogueError, match="in this folder"):
+        Catalogue.load([tmp_path])
+
+
+def test_an_unknown_id_is_a_key_error() -> None:
+    with pytest.raises(KeyError):
+        Catalogue.load()["no.such"]
+
+
+def test_list_as_json_has_the_columns_as_names_and_empty_as_null() -> None:
+    result = CliRunner().invoke(app, ["list", "--json"])
+    assert result.exit_code == 0
+    objects = json.loads(result.stdout)
+    assert {o["id"] for o in objects} == FIFTEEN
+    rate = next(o for o in objects if o["id"] == "traffic.incident_rate")
+    assert (rate["blue"], rate["tier"], rate["note"]) == (None, 1, None)
+    assert rate["formula"].startswith("number(entered(")
+    assert rate["inputs"] == "ev_traffic_accident;ev_road_breakdown"
+    if SHARED.exists():
+        assert set(next(iter(rows("catalogue/indicators.csv").values()))) <= set(rate)
+
+
+@pytest.mark.parametrize(("lang", "name"), [("zh", "空气质量指数(小时)"), ("en", "Hourly AQI")])
+def test_list_and_show_speak_both_languages(lang: str, name: str) -> None:
+    assert name in CliRunner().invoke(app, ["list", "--lang", lang]).stdout
+    shown = CliRunner().invoke(app, ["show", "air.aqi", "--lang", lang]).stdout
+    assert ("责任部门" in shown) is (lang == "zh")
+
+
+def test_show_as_json_is_one_object() -> None:
+    result = CliRunner().invoke(app, ["show", "air.aqi", "--json"])
+    assert json.loads(result.stdout)["provenance"]["red"] == "verified"
+
+
+def test_show_of_an_unknown_id_is_wrong_use_and_names_the_closest() -> None:
+    result = CliRunner().invoke(app, ["show", "air.aqy"])
+    assert result.exit_code == 2
+    assert "did you mean air.aqi" in result.stderr
+    assert result.stdout == ""
+
+
+def test_check_counts_what_is_well_formed(write: Write) -> None:
+    result = CliRunner().invoke(app, ["check", str(write())])
+    assert result.exit_code == 0
+    assert "1 indicators in 1 files" in result.stdout
+
+
+def test_check_fails_with_the_fault_on_stderr(write: Write) -> None:
+    result = CliRunner().invoke(app, ["check", str(write(hop='"7m"'))])
+    assert result.exit_code == 1
+    assert "hop: 7m does not divide 24h" in result.stderr
+    assert result.stdout == ""
+
+
+def test_list_takes_a_catalogue_of_ones_own(write: Write) -> None:
+    result = CliRunner().invoke(app, ["list", "--json", "--catalogue", str(write())])
+    assert "my.gust" in {o["id"] for o in json.loads(result.stdout)}
+
+
+def test_the_reference_in_docs_is_that_of_the_function_table() -> None:
+    page = (ROOT / "docs" / "formulas.md").read_text(encoding="utf-8")
+    assert page == markdown(), "write it anew with `yiwang catalogue docs > docs/formulas.md`"
+    assert CliRunner().invoke(app, ["docs"]).stdout == page
+
+
+def test_the_example_in_the_reference_is_a_catalogue(tmp_path: Path) -> None:
+    text = markdown().partition("```toml\n")[2].partition("```")[0]
+    path = tmp_path / "example.toml"
+    path.write_text(text, encoding="utf-8")
+    assert Catalogue.load([path])["my_city.gust_max"].clears[3] == 30.0
