@@ -138,16 +138,16 @@ class AreaStep:
     def _take_early(self, clock: Clock) -> dict[int, Early]:
         if not self._early:
             return {}
-        index, grid, kind, uid, value = (
+        index, grid, kind, uid, district, value = (
             np.concatenate([getattr(e, name) for e in self._early])
-            for name in ("index", "grid", "kind", "uid", "value")
+            for name in ("index", "grid", "kind", "uid", "district", "value")
         )
         due = grid <= clock.maximum
         rest = ~due
         self._early = (
-            [EarlyValues(index[rest], grid[rest], kind[rest], uid[rest], value[rest])] if rest.any() else []
+            [EarlyValues(*(c[rest] for c in (index, grid, kind, uid, district, value)))] if rest.any() else []
         )
-        rows = self.areas.rows(kind, uid, np.where(kind == AreaKind.DISTRICT, uid, -1))
+        rows = self.areas.rows(kind, uid, district)
         found = {}
         for i in np.unique(index[due]).tolist():
             own = np.flatnonzero(due & (index == i))

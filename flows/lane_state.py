@@ -11,7 +11,6 @@ from flows.shard_lane import ShardLane, SeriesMap
 from indicators.cases import CaseRow
 
 VERSION = 1
-_SERIES = ("sensor", "cell", "period", "retired", "registered", "first", "last_ts", "last_value")
 
 
 def save(lane: ShardLane, cold: ColdStore, seq: int) -> dict[str, Any]:
@@ -23,14 +22,7 @@ def save(lane: ShardLane, cold: ColdStore, seq: int) -> dict[str, Any]:
         "seq": seq,
         "catalogue": lane.plan.catalogue.hash,
         "cells": shard.cells.code.copy(),
-        "stores": {
-            store.kind.code: {
-                "position": store.position,
-                **{name: getattr(store, name).copy() for name in _SERIES},
-            }
-            for store in shard.stores
-            if store.n
-        },
+        "stores": {store.kind.code: store.state() for store in shard.stores if store.n},
         "cases": [
             (kind, row.case, row.cell, row.located, row.status, row.ts, row.severity)
             for kind, cases in enumerate(shard.cases)

@@ -143,12 +143,13 @@ class AreaFrame:
 
 @dataclass(frozen=True, slots=True)
 class EarlyValues:
-    """Values judged before their window is closed: per row an indicator, a second, an area and a value."""
+    """Values judged before their window is closed: per row an indicator, a second, an area, its district, a value."""
 
     index: Ints
     grid: Ints
     kind: Ints
     uid: Ints
+    district: Ints
     value: Floats
 
 

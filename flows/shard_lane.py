@@ -30,6 +30,7 @@ from flows.pieces import (
     ShardPiece,
 )
 from flows.publisher import Early, Published, Publisher
+from flows.recent_frames import RecentFrames
 from geo.areas import Areas
 from geo.cells import CellSystem
 from indicators.calendar import Calendar
@@ -38,6 +39,7 @@ from indicators.early import EarlyReadings
 from indicators.evaluate import Evaluation, Frame
 from indicators.judge import Judged, judge
 from indicators.layout import Cells, Layout
+from indicators.partials import Partial
 from indicators.plan import IndicatorPlan, Plan
 from indicators.shard import Shard
 from indicators.tolerance import le
@@ -91,6 +93,7 @@ class ShardLane:
         self.name = name
         self.clocks = Clocks(senders)
         self.shard = Shard(city.plan, city.calendar, Cells(city.areas.locate, city.grid.tile))
+        self.recent = [RecentFrames(p, self.shard) for p in city.plan.indicators]
         self.parked = ParkedReadings(len(city.plan.metrics.metrics))
         self.corrections = Corrections(city.plan)
         self.publisher = Publisher(city.plan, self._describe)
@@ -188,6 +191,8 @@ class ShardLane:
         early_before = FINAL if final else clock.maximum + 1
         self._close(until, judged, early_before, out, piece)
         self.shard.advance(until)
+        for recent in self.recent:
+            recent.trim(until)
         self._trim(until)
         return out, [AreaPiece(self.name, clock, self.begin, piece.frames, early_areas)]
 
@@ -219,9 +224,11 @@ class ShardLane:
         counters = self.shard.counters
         return counters.origin + counters.number(ts) * counters.length
 
-    def _count(self, cells: Ints, ts: Ints) -> None:
+    def _count(self, cells: Ints, ts: Ints) -> Ints:
+        numbers = self.shard.cells.number(cells)
         if len(cells):
-            self.shard.counters.add("checked", self.shard.cells.number(cells), ts)
+            self.shard.counters.add("checked", numbers, ts)
+        return numbers
 
     def _take_cases(self, until: int) -> None:
         kept = []
@@ -232,10 +239,12 @@ class ShardLane:
                 kept.append(case)
         self.cases = kept
 
-    def _place(self, case: PlacedCase) -> None:
+    def _place(self, case: PlacedCase) -> list[int]:
+        """Take a case as now known; the cells it lay and lies in."""
         cell = -1 if case.cell < 0 else int(self.shard.cells.number(np.array([case.cell]))[0])
         row = CaseRow(case.case, cell, case.located, case.status, case.ts, case.severity)
-        self.shard.cases[case.type].put(row)
+        before = self.shard.cases[case.type].put(row)
+        return [c for c in (before, cell) if c >= 0]
 
     # -- closing -------------------------------------------------------------------------------------
 
@@ -269,6 +278,7 @@ class ShardLane:
             judged, areas = _nothing(), np.empty(0, np.int64)
         else:
             frame = Evaluation(plan, self.shard, ends).frame()
+            self.recent[plan.index].add(layout, frame)
             piece.frames.append(self._for_areas(frame, layout))
             judged, areas = self._judge(plan, frame), layout.cells
         if plan.indicator.lowest == "cell":
@@ -294,17 +304,20 @@ class ShardLane:
     # -- corrections ---------------------------------------------------------------------------------
 
     def _correct(self, at: int, out: Published, piece: AreaPiece) -> None:
-        spans = self.corrections.take(at)
-        todo = {}
-        for index, found in spans.items():
+        todo = []
+        for index, spans in sorted(self.corrections.take(at).items()):
             plan = self.plan.indicators[index]
-            ends = self._span_ends(plan, found)
-            if len(ends) > 1:
-                todo[index] = (plan, ends, touched(ends, found))
-        old = {index: self._past(plan, ends) for index, (plan, ends, _) in todo.items()}
-        self._take_late(at)
-        for index, (plan, ends, hit) in todo.items():
-            self._publish_past(plan, ends, hit, old[index], at, out, piece)
+            ends = self._span_ends(plan, spans)
+            if len(ends) > 1 and self.shard.active(plan):
+                todo.append((plan, ends, touched(ends, spans), self.recent[index].get(ends)))
+        layouts = [self.shard.layout(plan) for plan, _, _, _ in todo]
+        cells = self._take_late(at)
+        for (plan, ends, hit, old), layout in zip(todo, layouts, strict=True):
+            before = old
+            if self.shard.layout(plan) is not layout:
+                layout_now = self.shard.layout(plan)
+                before = old.at(layout_now.columns(layout.cells), layout_now.size)
+            self._publish_past(plan, ends, hit, before, cells, at, out, piece)
 
     def _span_ends(self, plan: IndicatorPlan, spans: list[tuple[int, int]]) -> Ints:
         hop = plan.indicator.hop_ms
@@ -314,44 +327,52 @@ class ShardLane:
             return ends[:0]
         return np.concatenate((self.city.calendar.ends(ends[0] - 2 * hop, ends[0] - 1, hop)[-1:], ends))
 
-    def _take_late(self, at: int) -> None:
+    def _take_late(self, at: int) -> Ints:
+        """Let late records take effect; returns the cells they touch."""
+        cells = [np.empty(0, np.int64)]
         for metric, (series, ts, value, _) in self.parked.take_late(at):
             self.shard.insert(metric, series, ts, value)
+            cells.append(self.shard.stores[metric].cell[series])
         kept = []
         for strays in self.strays:
             due = strays.effective == at
-            self._count(strays.cell[due], strays.ts[due])
+            if due.any():
+                cells.append(self._count(strays.cell[due], strays.ts[due]))
             if not due.all():
                 kept.append(Strays(strays.cell[~due], strays.ts[~due], strays.effective[~due]))
         self.strays = kept
         for case in [c for c in self.cases if c.effective == at]:
-            self._place(case)
+            cells.append(np.array(self._place(case), np.int64))
         self.cases = [c for c in self.cases if c.effective != at]
-
-    def _past(self, plan: IndicatorPlan, ends: Ints) -> tuple[Layout, Frame] | None:
-        if not self.shard.active(plan):
-            return None
-        return self.shard.layout(plan), Evaluation(plan, self.shard, ends).frame()
+        return np.unique(np.concatenate(cells))
 
     def _publish_past(
         self,
         plan: IndicatorPlan,
         ends: Ints,
         hit: NDArray[np.bool_],
-        old: tuple[Layout, Frame] | None,
+        old: Frame,
+        cells: Ints,
         at: int,
         out: Published,
         piece: AreaPiece,
     ) -> None:
-        new = self._past(plan, ends)
-        if new is None:
-            return
-        layout, frame = new
-        changed = _differs(old, layout, frame) & hit[:, None]
+        layout = self.shard.layout(plan)
+        columns = layout.columns(cells)
+        columns = np.sort(columns[columns >= 0])
+        changed = np.zeros((len(ends), layout.size), bool)
+        frame = old
+        if columns.size:
+            rows = np.flatnonzero(hit)
+            excerpt = self.shard.excerpt(plan, layout.cells[columns], ends[rows])
+            new = Evaluation(plan, excerpt, ends[rows]).frame()
+            changed[np.ix_(rows, columns)] = _differs(old.columns(rows, columns), new)
+            frame = old.patched(rows, columns, new)
+            self.recent[plan.index].put(frame)
         piece.frames.append(self._for_areas(frame, layout, at, changed))
         if plan.indicator.lowest == "cell" and changed.any():
             columns = np.flatnonzero(changed.any(axis=0))
-            judged = _columns(self._judge(plan, frame), columns)
+            judged = self._judge(plan, frame.columns(np.arange(len(ends)), columns))
             self.publisher.correct(plan.index, judged, layout.cells[columns], changed[:, columns], at, out)
 
     # -- early judgement -----------------------------------------------------------------------------
@@ -389,6 +410,7 @@ class ShardLane:
                         early.grid[inside],
                         np.full(count, kind + 1),
                         areas[inside, kind],
+                        areas[inside, 2],
                         early.value[inside],
                     )
                 )
@@ -433,45 +455,26 @@ def _merged(old: Early | None, new: Early) -> Early:
     return Early(grid[order], row, np.concatenate((old.value, new.value))[order])
 
 
-def _columns(judged: Judged, columns: Ints) -> Judged:
-    level_ok = None if judged.level_ok is None else judged.level_ok[:, columns]
-    return Judged(
-        judged.ends,
-        judged.value[:, columns],
-        judged.n[:, columns],
-        judged.coverage[:, columns],
-        judged.allowed[:, columns],
-        level_ok,
-        judged.recent[:, columns],
-    )
-
-
-def _differs(old: tuple[Layout, Frame] | None, layout: Layout, new: Frame) -> NDArray[np.bool_]:
-    """Where any partial of a cell is not what it was: bool[T, C] in the new layout."""
-    shape = (len(new.ends), layout.size)
-    if old is None:
-        return np.ones(shape, bool)
-    where = layout.columns(old[0].cells)
-    before = old[1].at(where, layout.size)
-    changed = np.zeros(shape, bool)
-    for was, now in zip((*before.partials, before.evidence), (*new.partials, new.evidence), strict=True):
+def _differs(old: Frame, new: Frame) -> NDArray[np.bool_]:
+    """Where any partial is not what it was: bool[T, C]."""
+    changed = np.zeros(old.evidence.columns[0].shape, bool)
+    for was, now in zip((*old.partials, old.evidence), (*new.partials, new.evidence), strict=True):
         for a, b in zip(was.columns, now.columns, strict=True):
             changed |= a != b
-        if now.row is not None and was.row is not None:
-            changed |= _values_differ(was, now, shape)
+        if was.row is not None and now.row is not None:
+            changed |= _values_differ(was, now)
     return changed
 
 
-def _values_differ(was: Any, now: Any, shape: tuple[int, int]) -> NDArray[np.bool_]:
-    out = np.zeros(shape[0] * shape[1], bool)
-    a = np.lexsort((was.value, was.row))
-    b = np.lexsort((now.value, now.row))
-    counts = [np.bincount(p.row, minlength=out.size) for p in (was, now)]
-    same = counts[0] == counts[1]
-    out[~same] = True
-    keep_a, keep_b = same[was.row[a]], same[now.row[b]]
-    rows = was.row[a][keep_a]
-    out[rows[was.value[a][keep_a] != now.value[b][keep_b]]] = True
+def _values_differ(was: Partial, now: Partial) -> NDArray[np.bool_]:
+    a, b = (np.lexsort((p.value, p.row)) for p in (was, now))
+    shape = was.columns[0].shape
+    same = (was.columns[0] == now.columns[0]).ravel()
+    out = np.zeros(same.size, bool)
+    rows_a, rows_b = was.row[a], now.row[b]
+    kept_a, kept_b = same[rows_a], same[rows_b]
+    unequal = was.value[a][kept_a] != now.value[b][kept_b]
+    out[rows_a[kept_a][unequal]] = True
     return out.reshape(shape)
 
 

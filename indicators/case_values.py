@@ -66,6 +66,7 @@ class CaseEvaluation:
 
     def _select(self, node: CaseSet, event: str, t: int) -> Selected:
         at = self.view(event, t)
+        here = self.layout.columns(np.maximum(at.cases.cell[: at.cases.n], 0)) >= 0
         window = node.window or self.plan.indicator.window_ms
         deadline: Ints | None = None
         if node.fn == "entered":
@@ -85,7 +86,7 @@ class CaseEvaluation:
                 begin = at.first(node.since)
                 member &= (begin > t - window) & (begin <= t)
                 deadline = at.deadline(node.since, None)
-        return Selected(event, at, member, deadline)
+        return Selected(event, at, member & here, deadline)
 
     def values(self, node: Node, t: int) -> list[tuple[Selected, Floats]]:
         """A case expression at one instant: a value per member, per event type."""
@@ -147,7 +148,8 @@ class CaseEvaluation:
             for event in self.plan.events:
                 at = self.view(event, t)
                 heard = (at.last_heard() > t - within) & at.visible()
-                np.add.at(out[i], self.layout.columns(at.cases.cell[: at.cases.n][heard]), 1)
+                columns = self.layout.columns(at.cases.cell[: at.cases.n][heard])
+                np.add.at(out[i], columns[columns >= 0], 1)
         return out
 
 

@@ -39,31 +39,33 @@ class CaseRow:
 
 
 class TypeCases:
-    """All cases of one event type in one shard, ``n`` of them; ``places`` counts how often a place changed."""
+    """All cases of one event type in one shard, ``n`` of them; ``places`` are all cells that ever had one."""
 
     def __init__(self, sla_ms: int) -> None:
         """No cases; ``sla_ms`` is the type's deadline for severity 1, -1 for none."""
         self.sla_ms = sla_ms
         self.n = 0
-        self.places = 0
+        self.places: set[int] = set()
         self.cell = np.empty(0, np.int64)
         self.located = np.empty(0, np.int64)
         self._number: dict[int, int] = {}
         self._rows: dict[int, CaseRow] = {}
         self._flat: tuple[Ints, NDArray[np.int8], Ints, NDArray[np.int8]] | None = None
 
-    def put(self, row: CaseRow) -> None:
-        """Take a case as it is now known."""
+    def put(self, row: CaseRow) -> int:
+        """Take a case as it is now known; the cell it lay in before, -1 for none."""
         number = self._number.setdefault(row.case, self.n)
         if number == self.n:
             self.n += 1
             if self.n > len(self.cell):
                 self._grow()
-        if self.cell[number] != row.cell:
-            self.places += 1
+        if row.cell >= 0:
+            self.places.add(row.cell)
+        before = int(self.cell[number])
         self.cell[number], self.located[number] = row.cell, row.located
         self._rows[number] = row
         self._flat = None
+        return before
 
     def _grow(self) -> None:
         more = max(64, len(self.cell))

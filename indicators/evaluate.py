@@ -73,6 +73,23 @@ class Frame:
         return replace(self, partials=parts, evidence=self.evidence.grouped(perm, start))
 
     @staticmethod
+    def stacked(frames: Sequence[Frame]) -> Frame:
+        """Consecutive window ends of the same areas."""
+        parts = tuple(Partial.stacked(p) for p in zip(*(f.partials for f in frames), strict=True))
+        ends = np.concatenate([f.ends for f in frames])
+        return Frame(frames[0].index, ends, parts, Partial.stacked([f.evidence for f in frames]))
+
+    def patched(self, ends: Ints, where: Ints, new: Frame) -> Frame:
+        """The same with some window ends (positions) and columns taken from a frame of just those."""
+        parts = tuple(p.patched(ends, where, q) for p, q in zip(self.partials, new.partials, strict=True))
+        return replace(self, partials=parts, evidence=self.evidence.patched(ends, where, new.evidence))
+
+    def columns(self, ends: Ints, where: Ints) -> Frame:
+        """Some window ends (positions) of some columns."""
+        parts = tuple(p.only(ends, where) for p in self.partials)
+        return Frame(self.index, self.ends[ends], parts, self.evidence.only(ends, where))
+
+    @staticmethod
     def joined(frames: Sequence[Frame]) -> Frame:
         """The same window ends of several shards side by side."""
         parts = tuple(Partial.joined(p) for p in zip(*(f.partials for f in frames), strict=True))

@@ -159,9 +159,11 @@ class Layout:
     areas: Ints
 
     @classmethod
-    def of(cls, cell_numbers: Sequence[Ints], cells: Cells) -> Layout:
-        """The union of several sets of cells."""
+    def of(cls, cell_numbers: Sequence[Ints], cells: Cells, only: Ints | None = None) -> Layout:
+        """The union of several sets of cells, or what of it is also in ``only``."""
         union = cells.ordered(np.concatenate([*cell_numbers, np.empty(0, np.int64)]))
+        if only is not None:
+            union = union[np.isin(union, only)]
         return cls(union, cells.code[union], cells.tile[union], cells.areas[union])
 
     @property
@@ -170,20 +172,20 @@ class Layout:
         return len(self.cells)
 
     @cached_property
-    def column(self) -> dict[int, int]:
-        """The column of each cell number."""
-        return {cell: i for i, cell in enumerate(self.cells.tolist())}
-
-    @cached_property
     def _lookup(self) -> Ints:
-        size = int(self.cells.max(initial=-1)) + 1
-        lookup = np.full(size, -1, np.int64)
+        lookup = np.full(int(self.cells.max(initial=-1)) + 1, -1, np.int64)
         lookup[self.cells] = np.arange(self.size)
         return lookup
 
     def columns(self, cells: Ints) -> Ints:
-        """The columns of cells that are all in the layout."""
-        return self._lookup[cells]
+        """The column of each cell, -1 for a cell that is not in the layout."""
+        lookup = self._lookup
+        inside = cells < len(lookup)
+        if inside.all():
+            return lookup[cells]
+        found = np.full(len(cells), -1, np.int64)
+        found[inside] = lookup[cells[inside]]
+        return found
 
     @cached_property
     def groups(self) -> AreaGroups:

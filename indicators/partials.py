@@ -61,6 +61,16 @@ class Partial:
         inside = (self.row >= first * width) & (self.row < last * width)
         return replace(self, columns=columns, row=self.row[inside] - first * width, value=self.value[inside])
 
+    def only(self, ends: Ints, where: Ints) -> Partial:
+        """Some window ends (positions) of some columns."""
+        columns = tuple(c[np.ix_(ends, where)] for c in self.columns)
+        if self.row is None or self.value is None:
+            return replace(self, columns=columns)
+        place = np.full(self.columns[0].shape, -1, np.int64)
+        place[np.ix_(ends, where)] = np.arange(len(ends) * len(where)).reshape(len(ends), len(where))
+        row = place.ravel()[self.row]
+        return replace(self, columns=columns, row=row[row >= 0], value=self.value[row >= 0])
+
     def grouped(self, perm: NDArray[np.intp], start: NDArray[np.intp]) -> Partial:
         """Merge runs: group g takes the columns perm[start[g]:start[g + 1]]."""
         columns = tuple(
@@ -73,6 +83,39 @@ class Partial:
 
     def _width(self) -> int:
         return self.columns[0].shape[1]
+
+    @staticmethod
+    def stacked(parts: Sequence[Partial]) -> Partial:
+        """The same reduction over consecutive window ends."""
+        if len(parts) == 1:
+            return parts[0]
+        columns = tuple(np.concatenate(column) for column in zip(*(p.columns for p in parts), strict=True))
+        if parts[0].row is None:
+            return replace(parts[0], columns=columns)
+        above, rows, values = 0, [np.empty(0, np.int64)], [np.empty(0)]
+        for part in parts:
+            if part.row is not None and part.value is not None:
+                rows.append(part.row + above * part._width())
+                values.append(part.value)
+            above += len(part.columns[0])
+        return replace(parts[0], columns=columns, row=np.concatenate(rows), value=np.concatenate(values))
+
+    def patched(self, ends: Ints, where: Ints, new: Partial) -> Partial:
+        """The same with window ends ``ends`` (positions) of columns ``where`` taken from ``new``."""
+        columns = []
+        for column, fresh in zip(self.columns, new.columns, strict=True):
+            copied = column.copy()
+            copied[np.ix_(ends, where)] = fresh
+            columns.append(copied)
+        if self.row is None or self.value is None or new.row is None or new.value is None:
+            return replace(self, columns=tuple(columns))
+        width = self._width()
+        gone = np.zeros(self.columns[0].shape, bool)
+        gone[np.ix_(ends, where)] = True
+        keep = ~gone.ravel()[self.row]
+        moved = ends[new.row // len(where)] * width + where[new.row % len(where)]
+        row = np.concatenate((self.row[keep], moved))
+        return replace(self, columns=tuple(columns), row=row, value=np.concatenate((self.value[keep], new.value)))
 
     @staticmethod
     def joined(parts: Sequence[Partial]) -> Partial:

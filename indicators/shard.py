@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -12,7 +13,7 @@ from indicators.counters import CellCounters
 from indicators.layout import Cells, Layout, Universe
 from indicators.plan import COUNTERS, IndicatorPlan, Plan
 from indicators.slices import Ints, SliceRing
-from indicators.store import MetricStore
+from indicators.store import HOLD_PERIODS, MetricStore
 
 COUNTERS_KEPT = 4 * DAY
 """Longest use: a window of 24 h, corrected up to 48 h later."""
@@ -28,6 +29,7 @@ class Shard:
     stores: list[MetricStore] = field(init=False)
     cases: list[TypeCases] = field(init=False)
     counters: CellCounters = field(init=False)
+    only: Ints | None = None
     _universes: dict[tuple[int, ...], tuple[tuple[int, ...], Universe]] = field(default_factory=dict)
     _layouts: dict[int, tuple[tuple[int, ...], Layout]] = field(default_factory=dict)
 
@@ -67,11 +69,11 @@ class Shard:
         stores = [self.store(code) for code in plan.metrics]
         types = [self.type_cases(event) for event in plan.events]
         counted = self.cells.n if plan.uses_counters else 0
-        version = (*(s.n for s in stores), *(t.places for t in types), counted)
+        version = (*(s.n for s in stores), *(len(t.places) for t in types), counted)
         found = self._layouts.get(plan.index)
         if found is None or found[0] != version:
-            placed = [t.cell[: t.n][t.cell[: t.n] >= 0] for t in types]
-            layout = Layout.of([*(s.cell for s in stores), *placed, np.arange(counted)], self.cells)
+            placed = [np.fromiter(t.places, np.int64, len(t.places)) for t in types]
+            layout = Layout.of([*(s.cell for s in stores), *placed, np.arange(counted)], self.cells, self.only)
             found = version, layout
             self._layouts[plan.index] = found
         return found[1]
@@ -84,6 +86,22 @@ class Shard:
             self.type_cases(event).n for event in plan.events
         )
 
+    def excerpt(self, plan: IndicatorPlan, cells: Ints, ends: Ints) -> Shard:
+        """The same shard reduced to some cells and to what an indicator needs for some window ends."""
+        found = copy(self)
+        found.only = cells
+        found.stores = list(self.stores)
+        found._universes, found._layouts = {}, {}
+        member = np.zeros(self.cells.n, bool)
+        member[cells] = True
+        for code in plan.metrics:
+            index = self.plan.metrics.index[code]
+            store = self.stores[index]
+            reach = plan.reach(code).base + HOLD_PERIODS * store.longest_period
+            series = np.flatnonzero(member[store.cell])
+            found.stores[index] = store.excerpt(series, int(ends[0]) - reach - store.ring.length, int(ends[-1]))
+        return found
+
     def insert(self, metric: int, series: Ints, ts: Ints, value: Ints) -> None:
         """Take readings of one metric in arrival order; counts those that replace no other (R7, R10)."""
         store = self.stores[metric]
@@ -95,5 +113,5 @@ class Shard:
     def advance(self, to: int) -> None:
         """Move the latest readings to an instant and forget what no window can ask for any more."""
         for store in self.stores:
-            store.advance(int(store.ring.origin + store.ring.number(np.array([to + 1]))[0] * store.ring.length - store.ring.length))
+            store.advance(to)
         self.counters.forget(to - COUNTERS_KEPT)

@@ -103,6 +103,10 @@ class SliceRing:
         """The slice each instant lies in."""
         return -((self.origin - ts) // self.length)
 
+    def floor(self, instant: int) -> int:
+        """The last slice end at or before an instant."""
+        return self.origin + (instant - self.origin) // self.length * self.length
+
     def insert(self, series: Ints, ts: Ints, value: Ints, known: int) -> tuple[Ints, Ints]:
         """Add readings in arrival order; replaces a reading of the same series and time (R7).
 
@@ -132,13 +136,20 @@ class SliceRing:
         if old is None:
             self.slices[k] = Slice.sorted(series, ts, value)
             return True
-        span = self.length + 1
-        base = self.origin + (k - 1) * self.length
-        fresh = ~np.isin(series * span + (ts - base), old.series * span + (old.ts - base))
-        self.slices[k] = Slice.of(
-            np.concatenate((old.series, series)),
-            np.concatenate((old.ts, ts)),
-            np.concatenate((old.value, value)),
+        span, base = self.length + 1, self.origin + (k - 1) * self.length
+        old_key = old.series * span + (old.ts - base)
+        key = series * span + (ts - base)
+        at = np.searchsorted(old_key, key)
+        fresh = np.ones(len(key), bool)
+        inside = at < len(old_key)
+        fresh[inside] = old_key[at[inside]] != key[inside]
+        kept = old.value.copy()
+        kept[at[~fresh]] = value[~fresh]
+        at = at[fresh]
+        self.slices[k] = Slice.sorted(
+            np.insert(old.series, at, series[fresh]),
+            np.insert(old.ts, at, ts[fresh]),
+            np.insert(kept, at, value[fresh]),
         )
         return fresh
 

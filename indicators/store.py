@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from indicators.slices import Ints, SliceRing
+from indicators.latest import NEVER, Latest
+from indicators.slices import Ints, Slice, SliceRing
 
-NEVER = np.iinfo(np.int64).min
 FOREVER = np.iinfo(np.int64).max
 REFERENCE_HOLD = 48 * 3_600_000
 """How long a reference (a limit, a capacity) holds: NOTES.md section 0."""
@@ -23,7 +23,11 @@ HOLD_PERIODS = 3
 SEEN_WITHIN = 7 * 24 * 3_600_000
 """A sensor silent for longer is no longer expected to report (R11)."""
 
-_COLUMNS = ("sensor", "cell", "period", "retired", "registered", "first", "last_ts", "last_value")
+CHECKPOINT_MS = 3_600_000
+"""How far apart the remembered latest readings lie that past windows are evaluated from."""
+CHECKPOINTS = 3
+
+_COLUMNS = ("sensor", "cell", "period", "retired", "registered", "first")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +49,23 @@ class MetricStore:
         self.kind = kind
         self.ring = ring
         self.n = 0
-        self.position = NEVER
         self.sensor = np.empty(0, np.int64)
         self.cell = np.empty(0, np.int64)
         self.period = np.empty(0, np.int64)
         self.retired = np.empty(0, np.int64)
         self.registered = np.empty(0, np.int64)
         self.first = np.empty(0, np.int64)
-        self.last_ts = np.empty(0, np.int64)
-        self.last_value = np.empty(0, np.int64)
+        self._oldest = Latest.nothing()
+        self._now = Latest.nothing()
+        self._past: list[Latest] = []
         self._number: dict[tuple[int, int], int] = {}
+        self._version = 0
+        self._memo: tuple[tuple[int, bytes], tuple[Ints, Ints]] | None = None
+
+    @property
+    def position(self) -> int:
+        """The slice end up to which readings in time have been taken in."""
+        return self._now.position
 
     @property
     def hold(self) -> Ints:
@@ -75,79 +86,104 @@ class MetricStore:
             for name in _COLUMNS:
                 self._grow(name, grown)
             self.n += grown
+            for latest in self._remembered():
+                latest.grow(self.n)
         self.sensor[numbers], self.cell[numbers], self.period[numbers] = sensor, cell, period
         self.retired[numbers] = retired
         self.registered[numbers] |= registered
         return numbers
 
-    def restore(self, columns: dict[str, Any]) -> None:
-        """Take up the series of a snapshot: ``position`` and a column per attribute."""
-        self.position = columns["position"]
+    def _remembered(self) -> list[Latest]:
+        return [self._oldest, *self._past, self._now]
+
+    def state(self) -> dict[str, Any]:
+        """The series and their latest readings as plain arrays; the slices are kept apart."""
+        return {
+            **{name: getattr(self, name).copy() for name in _COLUMNS},
+            **{
+                name: (latest.position, latest.ts.copy(), latest.value.copy())
+                for name, latest in (("oldest", self._oldest), ("now", self._now))
+            },
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up a ``state()``."""
         for name in _COLUMNS:
-            setattr(self, name, columns[name].copy())
+            setattr(self, name, state[name].copy())
         self.n = len(self.sensor)
         keys = zip(self.sensor.tolist(), self.cell.tolist(), strict=True)
         self._number = {key: i for i, key in enumerate(keys)}
+        self._oldest = Latest(*state["oldest"]).copy()
+        self._now = Latest(*state["now"]).copy()
 
     def _grow(self, name: str, by: int) -> None:
-        fill = {"first": FOREVER, "last_ts": NEVER}.get(name, 0)
+        fill = FOREVER if name == "first" else 0
         setattr(self, name, np.concatenate((getattr(self, name), np.full(by, fill, np.int64))))
 
     def insert(self, series: Ints, ts: Ints, value: Ints) -> tuple[Ints, Ints]:
         """Take readings in arrival order; returns series and ts of those that replace no other (R7)."""
+        self._version += 1
         np.minimum.at(self.first, series, ts)
         fresh = self.ring.insert(series, ts, value, self.n)
-        past = ts <= self.position
-        if past.any():
-            self._remember(series[past], ts[past], value[past])
+        for latest in self._remembered():
+            latest.remember(series, ts, value)
         return fresh
-
-    def _remember(self, series: Ints, ts: Ints, value: Ints) -> None:
-        order = np.argsort(ts, kind="stable")
-        series, ts, value = series[order], ts[order], value[order]
-        newer = ts >= self.last_ts[series]
-        self.last_ts[series[newer]], self.last_value[series[newer]] = ts[newer], value[newer]
 
     def latest(self, ends: Ints) -> tuple[Ints, Ints]:
         """Time and value of each series' latest reading at each instant: two int64[len(ends), n].
 
-        ``ends`` ascend and are slice ends. NEVER where there was none (instants before :attr:`position`:
-        none within the time the slices are kept).
+        ``ends`` ascend and are slice ends; NEVER where there was none.
         """
-        ts, value = self.last_ts.copy(), self.last_value.copy()
-        begin = self.position
-        if ends[0] < begin:
-            ts.fill(NEVER)
-            begin = int(ends[0]) - self.kind.keep_ms - HOLD_PERIODS * self.longest_period
+        key = self._version, ends.tobytes()
+        if self._memo is None or self._memo[0] != key:
+            self._memo = key, self._latest(ends)
+        return self._memo[1]
+
+    def _latest(self, ends: Ints) -> tuple[Ints, Ints]:
+        known = [latest for latest in self._remembered() if latest.position <= ends[0]]
+        at = max(known, key=lambda latest: latest.position, default=self._oldest).copy()
         out_ts = np.empty((len(ends), self.n), np.int64)
         out_value = np.empty((len(ends), self.n), np.int64)
-        numbers = self.ring.number(ends)
-        done = int(self.ring.number(np.array([begin]))[0]) if begin > NEVER else self._oldest() - 1
-        for i, number in enumerate(numbers.tolist()):
-            for k in self._between(done, number):
-                part = self.ring.slices[k]
-                rows = part.last_rows()
-                ts[part.who], value[part.who] = part.ts[rows], part.value[rows]
+        done = self._slice_at(at.position)
+        for i, number in enumerate(self.ring.number(ends).tolist()):
+            at.roll(self._between(done, number))
             done = max(done, number)
-            out_ts[i], out_value[i] = ts, value
+            out_ts[i], out_value[i] = at.ts, at.value
         return out_ts, out_value
 
-    def _oldest(self) -> int:
-        return min(self.ring.slices, default=0)
+    def _slice_at(self, position: int) -> int:
+        if position == NEVER:
+            return min(self.ring.slices, default=1) - 1
+        return int(self.ring.number(np.array([position]))[0])
 
-    def _between(self, low: int, high: int) -> list[int]:
-        if high - low > len(self.ring.slices):
-            return sorted(k for k in self.ring.slices if low < k <= high)
-        return [k for k in range(low + 1, high + 1) if k in self.ring.slices]
+    def _between(self, low: int, high: int) -> list[Slice]:
+        slices = self.ring.slices
+        if high - low > len(slices):
+            return [slices[k] for k in sorted(slices) if low < k <= high]
+        return [slices[k] for k in range(low + 1, high + 1) if k in slices]
 
     def advance(self, to: int) -> None:
-        """Make ``to``, a slice end, the instant that :attr:`last_ts` describes, and forget older slices."""
+        """Move the latest readings to the last slice end by an instant, and forget slices out of use."""
+        to = self.ring.floor(to)
         if to <= self.position or not self.n:
             return
-        ts, value = self.latest(np.array([to]))
-        self.last_ts, self.last_value = ts[0], value[0]
-        self.position = to
-        self.ring.forget(to - self.kind.keep_ms - HOLD_PERIODS * self.longest_period)
+        if self.position // CHECKPOINT_MS != to // CHECKPOINT_MS:
+            self._past = [*self._past[1 - CHECKPOINTS :], self._now.copy()]
+        self._now.roll(self._between(self._slice_at(self.position), self._slice_at(to)))
+        self._now.position = to
+        self._version += 1
+        self._forget(to - self.kind.keep_ms - HOLD_PERIODS * self.longest_period)
+
+    def _forget(self, before: int) -> None:
+        before = self.ring.floor(before)
+        if self.ring.slices and min(self.ring.slices) <= self._slice_at(before):
+            self._oldest.roll(self._between(self._slice_at(self._oldest.position), self._slice_at(before)))
+            self._oldest.position = before
+            self.ring.forget(before)
+
+    def excerpt(self, series: Ints, first: int, last: int) -> MetricStore:
+        """Some of the series, with the readings in (first, last] only; asks this store what came before."""
+        return _Excerpt(self, series, first, last)
 
     def known(self, ends: Ints) -> NDArray[np.bool_]:
         """Whether each series has an accepted reading at or before each instant and is not retired."""
@@ -159,3 +195,28 @@ class MetricStore:
         at = ends[:, None]
         seen = (latest > NEVER) & (latest > at - SEEN_WITHIN)
         return (seen | (self.registered != 0)) & (self.retired > at)
+
+
+class _Excerpt(MetricStore):
+    """Some series of a store, for evaluating a few cells anew."""
+
+    def __init__(self, whole: MetricStore, series: Ints, first: int, last: int) -> None:
+        ring = SliceRing(whole.ring.length, whole.ring.origin)
+        ring.tests = whole.ring.tests
+        super().__init__(whole.kind, ring)
+        self._whole = whole
+        self._series = series
+        for name in _COLUMNS:
+            setattr(self, name, getattr(whole, name)[series])
+        self.n = len(series)
+        rows, ts, value = whole.ring.packed(whole._slice_at(first), whole._slice_at(last))
+        renumbered = np.full(whole.n, -1, np.int64)
+        renumbered[series] = np.arange(self.n)
+        mine = renumbered[rows]
+        inside = mine >= 0
+        if inside.any():
+            ring.insert(mine[inside], ts[inside], value[inside], self.n)
+
+    def latest(self, ends: Ints) -> tuple[Ints, Ints]:
+        ts, value = self._whole.latest(ends)
+        return ts[:, self._series], value[:, self._series]

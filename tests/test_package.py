@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from flows.decode import decode_events, decode_readings
+
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PACKAGES: list[str] = PROJECT["tool"]["setuptools"]["packages"]
@@ -97,10 +99,23 @@ def test_the_readme_names_only_files_that_exist(name: str) -> None:
 
 @pytest.mark.parametrize("name", READMES)
 def test_the_readme_names_every_command_and_no_other(name: str) -> None:
-    from flows.cli import app  # noqa: PLC0415
     from typer.main import get_command  # noqa: PLC0415 - the command line is loaded for this test alone
+
+    from flows.cli import app  # noqa: PLC0415
 
     commands = set(getattr(get_command(app), "commands", {}))
     text = (ROOT / name).read_text(encoding="utf-8")
     named = set(re.findall(r"`(?:\.venv/bin/)?yiwang ([a-z]+)", text))
     assert named == commands
+
+
+@pytest.mark.parametrize("name", READMES)
+def test_the_examples_of_the_readme_are_records(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    readings, events = (
+        block.encode().splitlines() for block in re.findall(r"```json\n(.*?)```", text, re.DOTALL)
+    )
+    for lines, decode in ((readings, decode_readings), (events, decode_events)):
+        columns, rejects = decode(lines)
+        assert len(columns) == len(lines) == 3
+        assert rejects == []

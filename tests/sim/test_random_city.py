@@ -170,6 +170,10 @@ def test_only_the_first_record_of_a_case_has_a_place(city: RandomCity, tmp_path:
 def test_all_formats_hold_the_same_readings(city: RandomCity, tmp_path: Path, file_format: Format) -> None:
     path = write_city(city, tmp_path, file_format)
     assert path.name == READINGS_NAME[file_format]
-    readers: dict[Format, Callable[[Path], pl.DataFrame]] = {"jsonl": pl.read_ndjson, "arrow": pl.read_ipc_stream, "parquet": pl.read_parquet}
+    readers: dict[Format, Callable[[Path], pl.DataFrame]] = {
+        "jsonl": pl.read_ndjson,
+        "arrow": pl.read_ipc_stream,
+        "parquet": pl.read_parquet,
+    }
     names = pl.col("sensor_id", "metric").cast(pl.String)
     assert readers[file_format](path).with_columns(names).equals(city.readings)
