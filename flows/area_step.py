@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from flows.batches import FINAL, Floats, Ints
 from flows.pieces import BEFORE, MAX_DISORDER, AreaFrame, AreaPiece, Clock, Clocks, EarlyValues
-from flows.publisher import Early, Published, Publisher
+from flows.publisher import Early, Past, Published, Publisher
 from flows.shard_lane import City
 from geo.areas import AreaKind
 from indicators.evaluate import Evaluation, Frame
@@ -71,11 +71,6 @@ class _Areas:
         """Kind and text id of each row."""
         return self.kind[rows].astype(np.uint8), self._text[rows]
 
-    @property
-    def always(self) -> Ints:
-        """The city and all districts."""
-        return np.flatnonzero(self.kind >= AreaKind.DISTRICT)
-
 
 @dataclass(slots=True)
 class _Queued:
@@ -96,6 +91,7 @@ class AreaStep:
         self.areas = _Areas(city)
         self.publisher = Publisher(city.plan, self.areas.describe)
         self.begin = FINAL
+        self.births: dict[int, int] = dict.fromkeys(city.areas.known_districts().tolist(), BEFORE)
         self.closed = BEFORE
         self._queued: list[_Queued] = []
         self._early: list[EarlyValues] = []
@@ -109,6 +105,8 @@ class AreaStep:
             self._queued += [_Queued(piece.sender, frame) for frame in piece.frames]
             self._early += piece.early
             self.begin = min(self.begin, piece.begin)
+            for district, birth in piece.births.items():
+                self.births[district] = min(birth, self.births.get(district, FINAL))
         out = Published()
         clock = self.clocks.least
         if clock.maximum != BEFORE and self.begin != FINAL:
@@ -194,7 +192,7 @@ class AreaStep:
         if not len(ends):
             if early.grid.size and early.grid[0] < early_before:
                 self.publisher.close(
-                    plan.index, _none(), np.empty(0, np.int64), np.empty(0, bool), early, early_before, out
+                    plan.index, _none(), np.empty(0, np.int64), np.empty((0, 0), bool), early, early_before, out
                 )
             return
         cuts = {int(f.frame.ends[-1]) for f in frames} | {int(ends[-1])}
@@ -207,7 +205,7 @@ class AreaStep:
             if last > first:
                 part = [_between(f, int(ends[first]), cut) for f in frames]
                 judged, rows = self._judged(plan, ends[first:last], [f for f in part if f is not None])
-                always = self.areas.kind[rows] >= AreaKind.DISTRICT
+                always = self._always(ends[first:last], rows)
                 last_part = early_before if cut == ends[-1] else min(early_before, cut + MAX_DISORDER)
                 self.publisher.close(plan.index, judged, rows, always, early, last_part, out)
                 done = int(np.searchsorted(early.grid, last_part))
@@ -218,11 +216,23 @@ class AreaStep:
         """Merged values of these windows, one column per area row."""
         kind, uid, district, frame = self._merged(plan, ends, frames)
         rows = self.areas.rows(kind, uid, district)
-        extra = np.setdiff1d(self.areas.always, rows)
+        born = np.array([d for d, birth in self.births.items() if birth <= ends[-1]], np.int64)
+        always = self.areas.rows(np.full(len(born), int(AreaKind.DISTRICT)), born, born)
+        extra = np.setdiff1d(np.append(always, 0), rows)
         frame = frame.at(np.arange(len(rows)), len(rows) + len(extra))
         rows = np.concatenate((rows, extra))
         judged = judge(plan, frame, self.city.calendar, self.plan.catalogue.settings)
         return self._rolled_up(plan, judged, rows)
+
+    def _always(self, ends: Ints, rows: Ints) -> NDArray[np.bool_]:
+        """Which areas have a row at each end whatever the data: the city, and districts once heard of."""
+        out = np.zeros((len(ends), len(rows)), bool)
+        for column, row in enumerate(rows.tolist()):
+            if self.areas.kind[row] == AreaKind.CITY:
+                out[:, column] = True
+            elif self.areas.kind[row] == AreaKind.DISTRICT:
+                out[:, column] = ends >= self.births.get(int(self.areas.uid[row]), FINAL)
+        return out
 
     def _merged(
         self, plan: IndicatorPlan, ends: Ints, frames: list[AreaFrame]
@@ -271,23 +281,22 @@ class AreaStep:
                 continue
             plan = self.plan.indicators[index]
             ends = frames[0].frame.ends
-            judged, rows = self._judged(plan, ends, frames)
-            changed = self._changed(plan, frames, rows, len(ends))
+            before = [replace(f, frame=f.before) for f in frames if f.before is not None]
+            was, _ = self._judged(plan, ends, before)
+            now, rows = self._judged(plan, ends, frames)
+            changed = self._changed(frames, rows, len(ends))
             columns = np.flatnonzero(changed.any(axis=0))
-            self.publisher.correct(
-                index, _columns(judged, columns), rows[columns], changed[:, columns], at, out
-            )
+            past = Past(_columns(now, columns), _columns(was, columns), changed[:, columns])
+            always = self._always(ends, rows[columns])
+            self.publisher.correct(index, past, rows[columns], always, at, out)
 
-    def _changed(
-        self, plan: IndicatorPlan, frames: list[AreaFrame], rows: Ints, ends: int
-    ) -> NDArray[np.bool_]:
-        by_row = np.zeros((ends, int(max(rows.max(initial=0), len(self.areas.kind))) + 1), bool)
+    def _changed(self, frames: list[AreaFrame], rows: Ints, ends: int) -> NDArray[np.bool_]:
+        by_row = np.zeros((len(self.areas.kind), ends), bool)
         for frame in frames:
             if frame.changed is not None:
                 where = self.areas.rows(frame.kind, frame.uid, frame.district)
-                for column, row in enumerate(where.tolist()):
-                    by_row[:, row] |= frame.changed[:, column]
-        return by_row[:, rows]
+                np.logical_or.at(by_row, where, frame.changed.T)
+        return by_row[rows].T
 
     # -- snapshots -----------------------------------------------------------------------------------
 
@@ -300,6 +309,7 @@ class AreaStep:
             "district": self.areas.district.copy(),
             "publisher": self.publisher.state(),
             "begin": self.begin,
+            "births": dict(self.births),
             "closed": self.closed,
             "queued": list(self._queued),
             "early": list(self._early),
@@ -311,6 +321,7 @@ class AreaStep:
         self.areas.rows(state["kind"], state["uid"], state["district"])
         self.publisher = Publisher(self.plan, self.areas.describe, state["publisher"])
         self.begin, self.closed = state["begin"], state["closed"]
+        self.births = dict(state["births"])
         self._queued, self._early = list(state["queued"]), list(state["early"])
         for name, (maximum, limit) in state["clocks"].items():
             if name in self.clocks.by_sender:

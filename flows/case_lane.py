@@ -95,13 +95,13 @@ class CaseLane:
 
     def _act(self, clock: Clock) -> list[tuple[str, PlacedCases]]:
         placed: dict[str, list[PlacedCase]] = {lane: [] for lane in self.lanes}
-        notices: list[tuple[int, int, int, int]] = []
+        notices: list[tuple[int, int, int]] = []
         for effective in sorted(e for e in self._parked if e <= clock.watermark):
             self._apply(effective, self._parked.pop(effective), placed, notices)
         told = None
         if notices:
             table = np.array(notices, np.int64)
-            told = CaseNotices(table[:, 0].astype(np.int16), table[:, 1], table[:, 2], table[:, 3])
+            told = CaseNotices(table[:, 0], table[:, 1], table[:, 2])
         return [(lane, PlacedCases(self.name, clock, placed[lane], told)) for lane in self.lanes]
 
     def _apply(
@@ -109,7 +109,7 @@ class CaseLane:
         effective: int,
         records: list[Record],
         placed: dict[str, list[PlacedCase]],
-        notices: list[tuple[int, int, int, int]],
+        notices: list[tuple[int, int, int]],
     ) -> None:
         by_case: dict[int, list[Record]] = defaultdict(list)
         for record in records:
@@ -120,9 +120,8 @@ class CaseLane:
             late = self._add(known, own)
             if late is not None:
                 moved = before != known.cell
-                first = min(t for t, _, _ in known.transitions) if moved else late[0]
-                last = max(t for t, _, _ in known.transitions) if moved else late[1]
-                notices.append((known.type, first, last, effective))
+                first = min(t for t, _, _ in known.transitions) if moved else late
+                notices.append((known.type, first, effective))
             if before >= 0 and before != known.cell and self.lane_of(before) != self.lane_of(known.cell):
                 gone = known.placed(case, effective, late=late is not None, cell=-1)
                 placed[self.lane_of(before)].append(gone)
@@ -130,8 +129,8 @@ class CaseLane:
                 row = known.placed(case, effective, late=late is not None, cell=known.cell)
                 placed[self.lane_of(known.cell)].append(row)
 
-    def _add(self, known: _Case, records: list[Record]) -> tuple[int, int] | None:
-        """Add transitions; the earliest and latest time of late ones, if any."""
+    def _add(self, known: _Case, records: list[Record]) -> int | None:
+        """Add transitions; the earliest time of late ones, if any."""
         late: list[int] = []
         for _, kind, status, ts, effective, cell, severity in records:
             known.transitions.add((ts, status, severity))
@@ -140,7 +139,7 @@ class CaseLane:
             length = int(self.slice_ms[kind])
             if effective > self.origin - (self.origin - ts) // length * length:
                 late.append(ts)
-        return (min(late), max(late)) if late else None
+        return min(late, default=None)
 
     @property
     def unplaced(self) -> int:

@@ -1,15 +1,20 @@
-"""Closed slices on disk: immutable, checksummed blobs per lane, durable before the snapshot that names them.
+"""Closed slices on disk: immutable, checksummed rows per lane, durable before the snapshot that names them.
 
-A blob holds the slices of one metric that changed between two snapshots. A snapshot names a sequence
-number; the slices it speaks of are those of all blobs up to it, a later blob's slice replacing an earlier
-one's. So a snapshot that was never committed leaves blobs behind that nobody reads.
+Every snapshot of a lane has a sequence number. A row is one slice of one metric as it was at a snapshot; the
+slices a snapshot speaks of are, for each slice, the row with the highest number up to its own. A row without
+data says that the slice was dropped. So a snapshot that was never committed leaves rows behind that nobody
+reads, and the next one under its number removes them.
+
+The engine closes an epoch only when the one before is committed everywhere. While snapshot n is taken, none
+before n - 1 can be asked for any more; rows that only those speak of are dropped, with one more in reserve.
 """
 
 from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -18,97 +23,114 @@ from numpy.typing import NDArray
 from indicators.slices import Slice, SliceRing
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS blobs (
-    seq INTEGER NOT NULL, metric INTEGER NOT NULL, newest INTEGER NOT NULL,
-    digest BLOB NOT NULL, data BLOB NOT NULL, PRIMARY KEY (seq, metric)
-) WITHOUT ROWID
+CREATE TABLE IF NOT EXISTS slices (
+    metric INTEGER NOT NULL, slice INTEGER NOT NULL, seq INTEGER NOT NULL, digest BLOB, data BLOB,
+    PRIMARY KEY (metric, slice, seq)
+);
+CREATE INDEX IF NOT EXISTS slices_of_seq ON slices (seq);
 """
+_NEWEST = """
+SELECT metric, slice, max(seq), digest, data FROM slices WHERE seq <= ? GROUP BY metric, slice
+"""
+_SUPERSEDED = """
+DELETE FROM slices WHERE seq < :seq AND (metric, slice) IN (SELECT metric, slice FROM slices WHERE seq = :seq)
+"""
+_STILL_NEEDED = 2
+"""Snapshots before the one being taken whose slices are kept."""
+
+Row = tuple[int, int, int, bytes | None, bytes | None]
 
 
 class ColdStoreError(OSError):
-    """A blob is not what was written."""
+    """A row is not what was written."""
 
 
 class ColdStore:
-    """The blobs of one lane in one SQLite file."""
+    """The slices of one lane in one SQLite file.
+
+    Raises:
+        sqlite3.OperationalError: the file cannot be opened or written.
+    """
 
     def __init__(self, path: Path) -> None:
-        """Open or create the file."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self._path = path
+        self._stored: dict[int, set[int]] = {}
         self._db = sqlite3.connect(path, isolation_level=None)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
-        self._db.execute(_SCHEMA)
+        self._db.executescript(_SCHEMA)
 
-    def write(self, seq: int, rings: list[SliceRing]) -> int:
-        """Store the slices changed since the last call under ``seq``; returns the bytes written."""
-        written = 0
-        self._db.execute("BEGIN IMMEDIATE")
-        self._db.execute("DELETE FROM blobs WHERE seq >= ?", (seq,))
-        for metric, ring in enumerate(rings):
-            changed = sorted(k for k in ring.changed if k in ring.slices)
-            ring.changed.clear()
-            if changed:
-                data = _pack(changed, ring)
-                written += len(data)
-                row = (seq, metric, changed[-1], _digest(data), data)
-                self._db.execute("INSERT INTO blobs VALUES (?, ?, ?, ?, ?)", row)
-        self._db.execute("COMMIT")
-        return written
+    def write(self, seq: int, rings: Sequence[SliceRing]) -> int:
+        """Store what changed since the last call (or ``read``) under ``seq``; returns the bytes written."""
+        rows = [row for metric, ring in enumerate(rings) for row in self._changes(seq, metric, ring)]
+        with _transaction(self._db):
+            self._db.execute("DELETE FROM slices WHERE seq >= ?", (seq,))
+            self._db.executemany("INSERT INTO slices VALUES (?, ?, ?, ?, ?)", rows)
+            self._drop(seq - _STILL_NEEDED)
+        return sum(len(data) for *_, data in rows if data)
 
-    def read(self, seq: int, rings: list[SliceRing]) -> None:
-        """Fill rings with the slices of all blobs up to ``seq``.
+    def _changes(self, seq: int, metric: int, ring: SliceRing) -> Iterator[Row]:
+        stored = self._stored.setdefault(metric, set())
+        if not ring.changed and len(stored) == len(ring.slices):
+            return
+        for k in sorted(ring.changed & ring.slices.keys()):
+            data = _pack(ring.slices[k])
+            yield metric, k, seq, _digest(data), data
+        for k in stored - ring.slices.keys():
+            yield metric, k, seq, None, None
+        ring.changed.clear()
+        self._stored[metric] = set(ring.slices)
+
+    def _drop(self, seq: int) -> None:
+        self._db.execute(_SUPERSEDED, {"seq": seq})
+        self._db.execute("DELETE FROM slices WHERE seq = ? AND data IS NULL", (seq,))
+
+    def read(self, seq: int, rings: Sequence[SliceRing]) -> None:
+        """Fill empty rings with the slices that snapshot ``seq`` speaks of.
 
         Raises:
-            ColdStoreError: a blob's checksum is wrong.
+            ColdStoreError: a row's checksum is wrong.
         """
-        rows = self._db.execute(
-            "SELECT seq, metric, digest, data FROM blobs WHERE seq <= ? ORDER BY seq, metric", (seq,)
-        )
-        for number, metric, digest, data in rows:
+        for metric, k, number, digest, data in self._db.execute(_NEWEST, (seq,)):
+            if data is None:
+                continue
             if _digest(data) != digest:
                 raise ColdStoreError(
-                    f"{self._path}: blob {number} of metric {metric} is damaged; restore the folder from a "
-                    f"backup, or start without --recovery"
+                    f"{self._path}: slice {k} of metric {metric}, written with snapshot {number}, is damaged; "
+                    f"restore the recovery folder from a copy, or begin with an empty one"
                 )
-            for k, part in _unpack(data, rings[metric]):
-                rings[metric].slices[k] = part
-
-    def forget(self, before: dict[int, int], seq: int) -> None:
-        """Drop blobs older than ``seq`` whose newest slice of a metric is ``before`` it."""
-        self._db.execute("BEGIN IMMEDIATE")
-        for metric, k in before.items():
-            self._db.execute("DELETE FROM blobs WHERE metric = ? AND newest <= ? AND seq < ?", (metric, k, seq))
-        self._db.execute("COMMIT")
+            rings[metric].slices[k] = _unpack(data)
+            self._stored.setdefault(metric, set()).add(k)
 
     def close(self) -> None:
         """Close the file."""
         self._db.close()
 
 
+@contextmanager
+def _transaction(db: sqlite3.Connection) -> Iterator[None]:
+    """All or nothing."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise
+    db.execute("COMMIT")
+
+
 def _digest(data: bytes) -> bytes:
     return hashlib.blake2b(data, digest_size=16).digest()
 
 
-def _pack(numbers: list[int], ring: SliceRing) -> bytes:
-    parts = [ring.slices[k] for k in numbers]
-    header = np.array([len(numbers), *numbers, *(len(p.series) for p in parts)], np.int64)
-    series = np.concatenate([p.series for p in parts]).astype(np.int32)
-    ts = np.concatenate([p.ts for p in parts])
-    value = np.concatenate([p.value for p in parts])
-    return header.tobytes() + series.tobytes() + ts.tobytes() + value.tobytes()
+def _pack(part: Slice) -> bytes:
+    return part.series.astype(np.int32).tobytes() + part.ts.tobytes() + part.value.tobytes()
 
 
-def _unpack(data: bytes, ring: SliceRing) -> Iterator[tuple[int, Slice]]:
-    del ring
-    count = int(np.frombuffer(data, np.int64, 1)[0])
-    header = np.frombuffer(data, np.int64, 1 + 2 * count)
-    numbers, sizes = header[1 : 1 + count], header[1 + count :]
-    total, at = int(sizes.sum()), header.nbytes
-    series: NDArray[np.int64] = np.frombuffer(data, np.int32, total, at).astype(np.int64)
-    ts = np.frombuffer(data, np.int64, total, at + 4 * total).copy()
-    value = np.frombuffer(data, np.int64, total, at + 12 * total).copy()
-    stops = np.cumsum(sizes)
-    for k, begin, end in zip(numbers.tolist(), (stops - sizes).tolist(), stops.tolist(), strict=True):
-        yield k, Slice.sorted(series[begin:end], ts[begin:end], value[begin:end])
+def _unpack(data: bytes) -> Slice:
+    n = len(data) // 20
+    series: NDArray[np.int64] = np.frombuffer(data, np.int32, n).astype(np.int64)
+    ts = np.frombuffer(data, np.int64, n, 4 * n).copy()
+    value = np.frombuffer(data, np.int64, n, 12 * n).copy()
+    return Slice.sorted(series, ts, value)

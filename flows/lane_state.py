@@ -1,22 +1,29 @@
-"""A shard lane's state: the hot part as plain arrays for the snapshot, the cold part as blobs on disk."""
+"""A shard lane's state: the hot part as plain arrays for the snapshot, the cold part as rows on disk.
+
+Hot: who the series are and what they said last, cases, counters, levels, clocks, and what is parked. Cold:
+the readings of all slices.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from flows.batches import Strays
 from flows.cold_store import ColdStore
 from flows.pieces import Clock, PlacedCase
-from flows.shard_lane import ShardLane, SeriesMap
+from flows.shard_lane import SeriesMap, ShardLane
+from flows.snapshots import COSTS
 from indicators.cases import CaseRow
 
 VERSION = 1
 
 
 def save(lane: ShardLane, cold: ColdStore, seq: int) -> dict[str, Any]:
-    """The hot state; closed slices go to ``cold`` under ``seq`` first."""
+    """The hot state; changed slices go to ``cold`` under ``seq`` first."""
     shard = lane.shard
-    cold.write(seq, [store.ring for store in shard.stores])
+    COSTS.cold += cold.write(seq, [store.ring for store in shard.stores])
     return {
         "version": VERSION,
         "seq": seq,
@@ -28,6 +35,7 @@ def save(lane: ShardLane, cold: ColdStore, seq: int) -> dict[str, Any]:
             for kind, cases in enumerate(shard.cases)
             for row in cases.rows()
         ],
+        "places": [np.fromiter(sorted(cases.places), np.int64) for cases in shard.cases],
         "counters": {key: counts.copy() for key, counts in shard.counters.slices.items()},
         "parked": lane.parked.state(),
         "corrections": lane.corrections.state(),
@@ -38,6 +46,7 @@ def save(lane: ShardLane, cold: ColdStore, seq: int) -> dict[str, Any]:
             name: (s.metric.copy(), s.number.copy(), s.period.copy()) for name, s in lane.series.items()
         },
         "early": {metric: readings.state() for metric, readings in lane.early.items()},
+        "birth": lane.births_state(),
         "closed": lane.closed,
         "begin": lane.begin,
         "judged_early": lane.judged_early,
@@ -49,12 +58,18 @@ def load(lane: ShardLane, cold: ColdStore, state: dict[str, Any]) -> None:
     """Fill an empty lane from a hot state and its blobs.
 
     Raises:
-        ValueError: the state is of another version.
+        ValueError: the state is of another version or another catalogue.
+        ColdStoreError: the slices on disk are damaged.
     """
     if state["version"] != VERSION:
         raise ValueError(
             f"lane state is of version {state['version']}, this engine reads {VERSION}; "
             f"start with an empty recovery folder"
+        )
+    if state["catalogue"] != lane.plan.catalogue.hash:
+        raise ValueError(
+            f"lane state belongs to catalogue {state['catalogue']}, this run has {lane.plan.catalogue.hash}; "
+            f"give the same --catalogue, or an empty recovery folder"
         )
     shard = lane.shard
     shard.cells.restore(state["cells"])
@@ -63,6 +78,8 @@ def load(lane: ShardLane, cold: ColdStore, state: dict[str, Any]) -> None:
     cold.read(state["seq"], [store.ring for store in shard.stores])
     for kind, case, cell, located, status, ts, severity in state["cases"]:
         shard.cases[kind].put(CaseRow(case, cell, located, status, ts, severity))
+    for cases, places in zip(shard.cases, state["places"], strict=True):
+        cases.places.update(places.tolist())
     shard.counters.slices = {key: counts.copy() for key, counts in state["counters"].items()}
     lane.parked.restore(state["parked"])
     lane.corrections.restore(state["corrections"])
@@ -75,6 +92,7 @@ def load(lane: ShardLane, cold: ColdStore, state: dict[str, Any]) -> None:
     for metric, readings in state["early"].items():
         if metric in lane.early:
             lane.early[metric].restore(readings)
+    lane.restore_births(state["birth"])
     lane.closed, lane.begin, lane.judged_early = state["closed"], state["begin"], state["judged_early"]
     for name, (maximum, limit) in state["clocks"].items():
         if name in lane.clocks.by_sender:

@@ -60,21 +60,19 @@ class Clocks:
 
 @dataclass(frozen=True, slots=True)
 class Notices:
-    """Late readings, told to every shard: which metric, its time, when published, the series' period."""
+    """Late readings, told to every shard: which metric, its time, when published."""
 
-    metric: NDArray[np.int16]
+    metric: Ints
     ts: Ints
     effective: Ints
-    period: Ints
 
 
 @dataclass(frozen=True, slots=True)
 class CaseNotices:
-    """Late transitions, told to every shard: event type, earliest and latest time they change."""
+    """Late transitions, told to every shard: event type, the earliest time they change, when published."""
 
-    type: NDArray[np.int16]
+    type: Ints
     ts: Ints
-    until: Ints
     effective: Ints
 
 
@@ -129,7 +127,8 @@ class AreaFrame:
     """One indicator's partials of one lane for its areas: columns by (kind, uid, tile).
 
     ``district`` is the district each area lies in; ``correction`` the slice end at which late records
-    changed these windows, -1 for windows closed now; ``changed`` [T, A] what a correction touched.
+    changed these windows, -1 for windows closed now; ``changed`` [T, A] what a correction touched and
+    ``before`` what it was.
     """
 
     frame: Frame
@@ -139,6 +138,7 @@ class AreaFrame:
     district: Ints
     correction: int = -1
     changed: NDArray[np.bool_] | None = None
+    before: Frame | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,5 +160,7 @@ class AreaPiece:
     sender: str
     clock: Clock
     begin: int
+    births: dict[int, int] = field(default_factory=dict)
+    """Districts heard of for the first time: uid -> the instant from which they have rows."""
     frames: list[AreaFrame] = field(default_factory=list)
     early: list[EarlyValues] = field(default_factory=list)

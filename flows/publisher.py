@@ -48,6 +48,18 @@ class Published:
     transitions: list[Transition] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Past:
+    """Windows evaluated anew, from one before the first touched to the latest closed.
+
+    ``changed`` [T, A] marks what is not as ``before``.
+    """
+
+    now: Judged
+    before: Judged
+    changed: Flags
+
+
 class _Rows:
     """What is remembered of one indicator's rows."""
 
@@ -113,7 +125,7 @@ class Publisher:
     ) -> None:
         """Publish newly closed windows of ``areas`` (one per column), early values in their order.
 
-        ``always`` marks areas that get a row from the start (R13); early values with a grid before
+        ``always`` [T, A] marks areas that get a row whatever the data (R13); early values with a grid before
         ``early_before`` are judged, each before the first window end not more than 10 s behind it.
         """
         rows = self._rows[index]
@@ -125,7 +137,8 @@ class Publisher:
         before = np.vstack((rows.live[areas][None], live[:-1])) if len(live) else live
         emit = live | (null & before)
         if len(emit):
-            emit[0] |= null[0] & always & ~rows.started[areas]
+            first = always & (np.cumsum(always, axis=0) == 1)
+            emit |= null & first & ~rows.started[areas]
         levels = np.zeros(emit.shape, np.uint8)
         done = 0
         for t, end in enumerate(judged.ends.tolist()):
@@ -170,19 +183,17 @@ class Publisher:
         ]
 
     def correct(
-        self, index: int, judged: Judged, areas: Ints, changed: Flags, decided: int, out: Published
+        self, index: int, past: Past, areas: Ints, always: Flags, decided: int, out: Published
     ) -> None:
-        """Publish windows anew after late records.
-
-        ``judged`` has every window end from one before the first touched to the latest closed; ``changed``
-        [T, A] marks the values that differ. Unchanged rows are not published again.
-        """
+        """Publish windows of ``areas`` anew after late records; unchanged rows are not published again."""
         rows = self._rows[index]
         rows.ensure(int(areas.max(initial=-1)) + 1)
+        judged, changed = past.now, past.changed
         null = np.isnan(judged.value)
-        live = ~null & judged.recent
+        live = ~null & (judged.recent | always)
+        was_live = ~np.isnan(past.before.value) & (past.before.recent | always)
         emit = np.zeros(null.shape, bool)
-        due = live[1:] | (null[1:] & live[:-1])
+        due = live[1:] | (null[1:] & (live[:-1] | was_live[1:]))
         emit[1:] = due & (changed[1:] | (changed[:-1] & null[1:]))
         touched = np.flatnonzero(changed.any(axis=0))
         revision = np.zeros(emit.shape, np.int32)

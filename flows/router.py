@@ -59,17 +59,16 @@ class Router:
         self.slice_ms = slice_ms
         self.origin = origin
         self._metric = np.empty(0, np.int64)
-        self._period = np.empty(0, np.int64)
         self._lane = np.empty(0, np.int64)
 
     def enrol(self, new: NewSeries) -> None:
         """Remember the lanes of announced series."""
         size = int(new.index.max()) + 1
-        for name in ("_metric", "_period", "_lane"):
+        for name in ("_metric", "_lane"):
             old = getattr(self, name)
             if size > len(old):
                 setattr(self, name, np.concatenate((old, np.zeros(max(size, 2 * len(old)) - len(old), np.int64))))
-        self._metric[new.index], self._period[new.index] = new.metric, new.period
+        self._metric[new.index] = new.metric
         self._lane[new.index] = self.lanes.of_cells(new.cell)
 
     def readings(
@@ -97,16 +96,14 @@ class Router:
     def _notices(self, batch: ReadingBatch, strays: Strays | None) -> Notices | None:
         metric = self._metric[batch.series]
         late = batch.effective > self._slice_end(batch.ts, self.slice_ms[metric])
-        rows = (metric[late], batch.ts[late], batch.effective[late], self._period[batch.series[late]])
+        rows = (metric[late], batch.ts[late], batch.effective[late])
         columns: list[Sequence[Ints]] = [rows]
         if strays is not None and len(strays.ts):
             astray = strays.effective > self._slice_end(strays.ts, np.int64(STRAY_SLICE))
             count = int(astray.sum())
-            columns.append(
-                (np.full(count, STRAY), strays.ts[astray], strays.effective[astray], np.zeros(count, np.int64))
-            )
-        metric, ts, effective, period = (np.concatenate(c) for c in zip(*columns, strict=True))
-        return Notices(metric.astype(np.int16), ts, effective, period) if len(ts) else None
+            columns.append((np.full(count, STRAY), strays.ts[astray], strays.effective[astray]))
+        metric, ts, effective = (np.concatenate(c) for c in zip(*columns, strict=True))
+        return Notices(metric, ts, effective) if len(ts) else None
 
     def _slice_end(self, ts: Ints, length: Ints | np.int64) -> Ints:
         return self.origin - (self.origin - ts) // length * length
@@ -123,11 +120,11 @@ class Router:
 
     def state(self) -> dict[str, Any]:
         """Plain arrays."""
-        return {"metric": self._metric.copy(), "period": self._period.copy(), "lane": self._lane.copy()}
+        return {"metric": self._metric.copy(), "lane": self._lane.copy()}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take up a ``state()``."""
-        self._metric, self._period, self._lane = state["metric"], state["period"], state["lane"]
+        self._metric, self._lane = state["metric"], state["lane"]
 
 
 def _rows(batch: ReadingBatch, keep: np.ndarray[Any, np.dtype[np.bool_]]) -> ReadingBatch:

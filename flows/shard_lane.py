@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flows.batches import FINAL, Ints, NewSeries, ReadingBatch, Strays
-from flows.corrections import STRAY, Corrections, touched
+from flows.corrections import Corrections
 from flows.parked import ParkedReadings
 from flows.pieces import (
     BEFORE,
@@ -29,7 +29,7 @@ from flows.pieces import (
     PlacedCases,
     ShardPiece,
 )
-from flows.publisher import Early, Published, Publisher
+from flows.publisher import Early, Past, Published, Publisher
 from flows.recent_frames import RecentFrames
 from geo.areas import Areas
 from geo.cells import CellSystem
@@ -104,6 +104,8 @@ class ShardLane:
         self.begin = FINAL
         self.judged_early = BEFORE
         self._text = np.empty(0, "S1")
+        self._birth = np.empty(0, np.int64)
+        self._births: dict[int, int] = {}
         self.early = {
             city.plan.metrics.index[code]: EarlyReadings(
                 p, code, city.plan.kind(city.plan.metrics.index[code]).scale
@@ -194,7 +196,22 @@ class ShardLane:
         for recent in self.recent:
             recent.trim(until)
         self._trim(until)
-        return out, [AreaPiece(self.name, clock, self.begin, piece.frames, early_areas)]
+        births, self._births = self._births, {}
+        return out, [AreaPiece(self.name, clock, self.begin, births, piece.frames, early_areas)]
+
+    def _born(self, cells: Ints, ts: Ints) -> None:
+        """Note the first records of districts: they have rows from then on (R13)."""
+        more = self.shard.cells.n - len(self._birth)
+        if more > 0:
+            self._birth = np.concatenate((self._birth, np.full(more, FINAL)))
+        before = self._birth[cells]
+        if (before <= ts).all():
+            return
+        np.minimum.at(self._birth, cells, ts)
+        for cell in np.unique(cells[before > ts]).tolist():
+            district = int(self.shard.cells.areas[cell, 2])
+            if district >= 0:
+                self._births[district] = min(self._births.get(district, FINAL), int(self._birth[cell]))
 
     def _begin(self, until: int) -> bool:
         """Fix where this lane's windows begin: at its earliest record in time."""
@@ -211,11 +228,12 @@ class ShardLane:
     def _take_timely(self, until: int) -> None:
         for metric, (series, ts, value, _) in self.parked.take(until):
             self.shard.insert(metric, series, ts, value)
+            self._born(self.shard.stores[metric].cell[series], ts)
         kept = []
         for strays in self.strays:
             late = strays.effective > self._slice_end(strays.ts)
             due = (strays.effective <= until) & ~late
-            self._count(strays.cell[due], strays.ts[due])
+            self._born(self._count(strays.cell[due], strays.ts[due]), strays.ts[due])
             if not due.all():
                 kept.append(Strays(strays.cell[~due], strays.ts[~due], strays.effective[~due]))
         self.strays = kept
@@ -234,7 +252,7 @@ class ShardLane:
         kept = []
         for case in self.cases:
             if case.effective <= until and not case.late:
-                self._place(case)
+                self._born(np.array(self._place(case)[-1:], np.int64), case.ts[:1])
             else:
                 kept.append(case)
         self.cases = kept
@@ -282,49 +300,60 @@ class ShardLane:
             piece.frames.append(self._for_areas(frame, layout))
             judged, areas = self._judge(plan, frame), layout.cells
         if plan.indicator.lowest == "cell":
-            always = np.zeros(len(areas), bool)
+            always = np.zeros(judged.value.shape, bool)
             self.publisher.close(plan.index, judged, areas, always, early, early_before, out)
 
     def _judge(self, plan: IndicatorPlan, frame: Frame) -> Judged:
         return judge(plan, frame, self.city.calendar, self.plan.catalogue.settings)
 
-    def _for_areas(
-        self, frame: Frame, layout: Layout, correction: int = -1, changed: NDArray[np.bool_] | None = None
+    @staticmethod
+    def _for_areas(frame: Frame, layout: Layout) -> AreaFrame:
+        groups = layout.groups
+        return AreaFrame(frame.grouped(groups), groups.kind, groups.uid, groups.tile, groups.district)
+
+    @staticmethod
+    def _past_for_areas(
+        frame: Frame, before: Frame, layout: Layout, at: int, changed: NDArray[np.bool_]
     ) -> AreaFrame:
         groups = layout.groups
-        if changed is not None:
-            flat = changed[:, groups.perm]
-            changed = (
-                np.logical_or.reduceat(flat, groups.start, axis=1) if flat.shape[1] else flat
-            )
+        flat = changed[:, groups.perm]
+        if flat.shape[1]:
+            flat = np.logical_or.reduceat(flat, groups.start, axis=1)
         return AreaFrame(
-            frame.grouped(groups), groups.kind, groups.uid, groups.tile, groups.district, correction, changed
+            frame.grouped(groups),
+            groups.kind,
+            groups.uid,
+            groups.tile,
+            groups.district,
+            at,
+            flat,
+            before.grouped(groups),
         )
 
     # -- corrections ---------------------------------------------------------------------------------
 
     def _correct(self, at: int, out: Published, piece: AreaPiece) -> None:
         todo = []
-        for index, spans in sorted(self.corrections.take(at).items()):
+        for index, first in sorted(self.corrections.take(at).items()):
             plan = self.plan.indicators[index]
-            ends = self._span_ends(plan, spans)
-            if len(ends) > 1 and self.shard.active(plan):
-                todo.append((plan, ends, touched(ends, spans), self.recent[index].get(ends)))
-        layouts = [self.shard.layout(plan) for plan, _, _, _ in todo]
+            ends = self._ends_since(plan, first)
+            if len(ends) > 1:
+                todo.append((plan, ends, self.recent[index].get(ends)))
+        layouts = [self.shard.layout(plan) for plan, _, _ in todo]
         cells = self._take_late(at)
-        for (plan, ends, hit, old), layout in zip(todo, layouts, strict=True):
+        for (plan, ends, old), layout in zip(todo, layouts, strict=True):
             before = old
             if self.shard.layout(plan) is not layout:
                 layout_now = self.shard.layout(plan)
                 before = old.at(layout_now.columns(layout.cells), layout_now.size)
-            self._publish_past(plan, ends, hit, before, cells, at, out, piece)
+            self._publish_past(plan, ends, before, cells, at, out, piece)
 
-    def _span_ends(self, plan: IndicatorPlan, spans: list[tuple[int, int]]) -> Ints:
+    def _ends_since(self, plan: IndicatorPlan, first: int) -> Ints:
+        """The closed window ends from an instant on, and the one before them."""
         hop = plan.indicator.hop_ms
-        first = min(a for a, _ in spans)
         ends = self.city.calendar.ends(first - 1, self.closed, hop)
-        if not len(ends) or ends[0] >= max(b for _, b in spans):
-            return ends[:0]
+        if not len(ends):
+            return ends
         return np.concatenate((self.city.calendar.ends(ends[0] - 2 * hop, ends[0] - 1, hop)[-1:], ends))
 
     def _take_late(self, at: int) -> Ints:
@@ -333,6 +362,7 @@ class ShardLane:
         for metric, (series, ts, value, _) in self.parked.take_late(at):
             self.shard.insert(metric, series, ts, value)
             cells.append(self.shard.stores[metric].cell[series])
+            self._born(cells[-1], np.full(len(ts), at))
         kept = []
         for strays in self.strays:
             due = strays.effective == at
@@ -343,6 +373,7 @@ class ShardLane:
         self.strays = kept
         for case in [c for c in self.cases if c.effective == at]:
             cells.append(np.array(self._place(case), np.int64))
+            self._born(cells[-1], np.full(len(cells[-1]), at))
         self.cases = [c for c in self.cases if c.effective != at]
         return np.unique(np.concatenate(cells))
 
@@ -350,7 +381,6 @@ class ShardLane:
         self,
         plan: IndicatorPlan,
         ends: Ints,
-        hit: NDArray[np.bool_],
         old: Frame,
         cells: Ints,
         at: int,
@@ -363,17 +393,20 @@ class ShardLane:
         changed = np.zeros((len(ends), layout.size), bool)
         frame = old
         if columns.size:
-            rows = np.flatnonzero(hit)
+            rows = np.arange(1, len(ends))
             excerpt = self.shard.excerpt(plan, layout.cells[columns], ends[rows])
             new = Evaluation(plan, excerpt, ends[rows]).frame()
             changed[np.ix_(rows, columns)] = _differs(old.columns(rows, columns), new)
             frame = old.patched(rows, columns, new)
             self.recent[plan.index].put(frame)
-        piece.frames.append(self._for_areas(frame, layout, at, changed))
+        piece.frames.append(self._past_for_areas(frame, old, layout, at, changed))
         if plan.indicator.lowest == "cell" and changed.any():
             columns = np.flatnonzero(changed.any(axis=0))
-            judged = self._judge(plan, frame.columns(np.arange(len(ends)), columns))
-            self.publisher.correct(plan.index, judged, layout.cells[columns], changed[:, columns], at, out)
+            every = np.arange(len(ends))
+            now, before = (self._judge(plan, f.columns(every, columns)) for f in (frame, old))
+            past = Past(now, before, changed[:, columns])
+            always = np.zeros(past.changed.shape, bool)
+            self.publisher.correct(plan.index, past, layout.cells[columns], always, at, out)
 
     # -- early judgement -----------------------------------------------------------------------------
 
@@ -415,6 +448,14 @@ class ShardLane:
                     )
                 )
         return parts
+
+    def births_state(self) -> Ints:
+        """When each cell was first heard of, for a snapshot."""
+        return self._birth.copy()
+
+    def restore_births(self, state: Ints) -> None:
+        """Take up ``births_state()``."""
+        self._birth = state.copy()
 
     def restore_publisher(self, state: dict[str, Any]) -> None:
         """Take up the publisher's part of a snapshot."""
@@ -476,6 +517,3 @@ def _values_differ(was: Partial, now: Partial) -> NDArray[np.bool_]:
     unequal = was.value[a][kept_a] != now.value[b][kept_b]
     out[rows_a[kept_a][unequal]] = True
     return out.reshape(shape)
-
-
-__all__ = ["STRAY", "City", "ShardLane"]

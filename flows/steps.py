@@ -1,11 +1,12 @@
 """The keyed steps as the engine sees them: thin shells around the lanes' own logic.
 
-A shell learns its key from the first item; ``snapshot`` hands out copies, never live arrays.
+A shell learns its key from the first item. Its snapshot is bytes: they share nothing with the live state.
+Without a recovery folder there are none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from flows.publisher import Published
 from flows.records import PART, Item
 from flows.router import Lanes
 from flows.shard_lane import City, ShardLane
+from flows.snapshots import freeze, thaw
 
 Batch = tuple[Iterable[Item], bool]
 CITY = "city"
@@ -43,18 +45,23 @@ class Run:
             cases=lambda state: CasesShell(self, state),
             shards=lambda state: ShardShell(self, state),
             areas=lambda state: AreasShell(self, state),
-            incidents=IncidentsShell,
+            incidents=lambda state: IncidentsShell(self, state),
         )
+
+    def frozen(self, key: str, state: Callable[[], Any]) -> bytes:
+        """The snapshot of a step, empty where nothing is kept."""
+        return b"" if self.recovery is None else freeze(key, state())
 
 
 class CasesShell(StatefulBatchLogic[Item, Item, Any]):
     """A case lane in the flow."""
 
-    def __init__(self, run: Run, state: dict[str, Any] | None) -> None:
+    def __init__(self, run: Run, snapshot: bytes | None) -> None:
         """Empty, or as a snapshot left it."""
         self._run = run
         self._lane: CaseLane | None = None
-        if state is not None:
+        if snapshot:
+            state = thaw(snapshot)
             self._lane = self._built(state["name"])
             self._lane.restore(state["lane"])
 
@@ -71,33 +78,37 @@ class CasesShell(StatefulBatchLogic[Item, Item, Any]):
             found = lane.take([item.piece for item in values])
             return [Item("shard", key, piece) for key, piece in found], StatefulBatchLogic.RETAIN
 
-    def snapshot(self) -> dict[str, Any]:
-        """Plain tables."""
-        return {"name": self._lane.name, "lane": self._lane.state()} if self._lane else {}
+    def snapshot(self) -> bytes:
+        """Cases and what is parked."""
+        lane = self._lane
+        if lane is None:
+            return b""
+        return self._run.frozen(lane.name, lambda: {"name": lane.name, "lane": lane.state()})
 
 
 class ShardShell(StatefulBatchLogic[Item, Item, Any]):
     """A shard lane in the flow."""
 
-    def __init__(self, run: Run, state: dict[str, Any] | None) -> None:
-        """Empty, or as a snapshot and its blobs left it."""
+    def __init__(self, run: Run, snapshot: bytes | None) -> None:
+        """Empty, or as a snapshot and its slices on disk left it."""
         self._run = run
         self._lane: ShardLane | None = None
         self._cold: ColdStore | None = None
         self._seq = 0
-        if state is not None:
+        if snapshot:
+            state = thaw(snapshot)
             self._lane = self._built(state["name"])
             self._seq = state["lane"]["seq"]
-            load(self._lane, self._store(), state["lane"])
+            load(self._lane, self._store(self._lane), state["lane"])
 
     def _built(self, name: str) -> ShardLane:
         return ShardLane(self._run.city, name, [PART, *self._run.lanes.cases])
 
-    def _store(self) -> ColdStore:
+    def _store(self, lane: ShardLane) -> ColdStore:
         if self._cold is None:
-            if self._run.recovery is None or self._lane is None:
-                raise RuntimeError("a snapshot was asked for without a recovery folder")
-            self._cold = ColdStore(self._run.recovery / "cold" / f"{self._lane.name}.sqlite")
+            if self._run.recovery is None:
+                raise ValueError("there is a snapshot to go on from, but no recovery folder; give --recovery")
+            self._cold = ColdStore(self._run.recovery / "cold" / f"{lane.name}.sqlite")
         return self._cold
 
     def on_batch(self, values: list[Item]) -> Batch:
@@ -108,40 +119,44 @@ class ShardShell(StatefulBatchLogic[Item, Item, Any]):
             items = [Item("area", CITY, piece) for piece in pieces]
             return [*items, *_outgoing(lane.name, out)], StatefulBatchLogic.RETAIN
 
-    def snapshot(self) -> dict[str, Any]:
-        """The hot part; closed slices are on disk before this returns."""
-        if self._lane is None or self._run.recovery is None:
-            return {}
+    def snapshot(self) -> bytes:
+        """The hot part; changed slices are on disk before this returns."""
+        lane = self._lane
+        if lane is None or self._run.recovery is None:
+            return b""
         self._seq += 1
-        with timed("snapshot"):
-            return {"name": self._lane.name, "lane": save(self._lane, self._store(), self._seq)}
+        with timed("cold"):
+            state = save(lane, self._store(lane), self._seq)
+        return freeze(lane.name, {"name": lane.name, "lane": state})
 
 
 class AreasShell(StatefulBatchLogic[Item, Item, Any]):
     """The area step in the flow."""
 
-    def __init__(self, run: Run, state: dict[str, Any] | None) -> None:
+    def __init__(self, run: Run, snapshot: bytes | None) -> None:
         """Empty, or as a snapshot left it."""
+        self._run = run
         self._step = AreaStep(run.city, run.lanes.shards)
-        if state is not None:
-            self._step.restore(state)
+        if snapshot:
+            self._step.restore(thaw(snapshot))
 
     def on_batch(self, values: list[Item]) -> Batch:
         """Partials in, values and transitions of areas out."""
         with timed("areas"):
             return _outgoing("areas", self._step.take([item.piece for item in values])), False
 
-    def snapshot(self) -> dict[str, Any]:
-        """Plain data."""
-        return self._step.state()
+    def snapshot(self) -> bytes:
+        """Areas, their levels, and partials that wait for other lanes."""
+        return self._run.frozen("areas", self._step.state)
 
 
 class IncidentsShell(StatefulBatchLogic[Item, Item, Any]):
     """Incidents of the city: transitions pass through, each opening or changing its incident."""
 
-    def __init__(self, state: dict[str, Any] | None) -> None:
+    def __init__(self, run: Run, snapshot: bytes | None) -> None:
         """Empty, or as a snapshot left it."""
-        self._book = IncidentBook(state)
+        self._run = run
+        self._book = IncidentBook(thaw(snapshot) if snapshot else None)
 
     def on_batch(self, values: list[Item]) -> Batch:
         """Transitions in, the same and incidents out."""
@@ -152,9 +167,9 @@ class IncidentsShell(StatefulBatchLogic[Item, Item, Any]):
                 out += [Item("alert", CITY, item.piece), Item("incident", CITY, changed)]
         return out, False
 
-    def snapshot(self) -> dict[str, Any]:
-        """Plain data."""
-        return self._book.state()
+    def snapshot(self) -> bytes:
+        """All incidents."""
+        return self._run.frozen("incidents", self._book.state)
 
 
 def _outgoing(part: str, out: Published) -> list[Item]:

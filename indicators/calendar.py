@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from itertools import pairwise
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
@@ -27,7 +28,8 @@ class ZoneError(ValueError):
 class Calendar:
     """Local midnights, window ends and clock times of one time zone.
 
-    Raises :class:`ZoneError` for an unknown zone, and for one whose offset is no multiple of 15 minutes.
+    Raises :class:`ZoneError` for an unknown zone, and for one that moves its clock by less than an hour:
+    slices of an hour could not end on its full hours all year round.
     """
 
     tz: str = "Asia/Shanghai"
@@ -40,6 +42,8 @@ class Calendar:
         except (ZoneInfoNotFoundError, ValueError) as error:
             message = f"unknown time zone {self.tz!r}: use an IANA name such as 'Asia/Shanghai'"
             raise ZoneError(message) from error
+        if len({self._offset(datetime(2024, month, 1, tzinfo=UTC)) % HOUR for month in (1, 7)}) > 1:
+            raise ZoneError(f"time zone {self.tz!r} moves its clock by less than an hour: use one that does not")
 
     @property
     def slice_origin(self) -> int:
@@ -64,7 +68,7 @@ class Calendar:
     def _fixed_offset(self, after: int, until: int) -> int | None:
         """The zone's offset if it is one and the same from the day before to the day after, else None."""
         days = range((after - DAY) // DAY, (until + DAY) // DAY + 1)
-        offsets = {_offset_on(self.tz, day) for day in days} if len(days) < 4000 else set()  # noqa: PLR2004
+        offsets = {_offset_on(self.tz, day) for day in days} if len(days) < 4000 else set()
         return offsets.pop() if len(offsets) == 1 else None
 
     def _ends_by_day(self, after: int, until: int, hop: int) -> NDArray[np.int64]:
@@ -73,7 +77,7 @@ class Calendar:
         midnights = [self._midnight(first + timedelta(days=i)) for i in range((last - first).days + 2)]
         parts = [
             np.arange(begin, end, hop, dtype=np.int64)
-            for begin, end in zip(midnights, midnights[1:], strict=False)
+            for begin, end in pairwise(midnights)
         ]
         ends = np.concatenate(parts)
         return ends[(ends > after) & (ends <= until)]
@@ -91,9 +95,11 @@ class Calendar:
         >>> Calendar().time_of_day(np.array([1_719_964_800_000])) // HOUR  # 2024-07-03T08:00+08:00
         array([8])
         """
-        days = ends // DAY
-        offsets = np.array([_offset_on(self.tz, int(d)) for d in np.unique(days)], np.int64)
-        shift = offsets[np.searchsorted(np.unique(days), days)]
+        days, inverse = np.unique(ends // DAY, return_inverse=True)
+        offsets = np.array([(_offset_on(self.tz, d), _offset_on(self.tz, d + 1)) for d in days.tolist()])
+        shift = offsets.reshape(-1, 2)[inverse, 0]
+        for i in np.flatnonzero(np.diff(offsets.reshape(-1, 2))[inverse, 0]).tolist():
+            shift[i] = self._offset(datetime.fromtimestamp(int(ends[i]) / 1000, UTC))
         local = (ends + shift) % DAY
         return np.where(local == 0, DAY, local)
 

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from tests.oracle.area import Cells
 from tests.oracle.cities import CELLS, City
-from tests.oracle.recompute import RULES, Answer, Cells, recompute
+from tests.oracle.recompute import RULES, Answer, recompute
 from tests.oracle.records import LOCAL
 from tests.oracle.settled import Settled, settle
 from tests.oracle.wire_files import Row, Rows, replayed

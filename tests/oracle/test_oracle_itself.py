@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.oracle.formulas import quantile
 from tests.oracle.golden import Golden, by_hand, duration, golden_cases, values
-from tests.oracle.recompute import RULES, quantile, recompute
+from tests.oracle.recompute import RULES, recompute
 from tests.oracle.records import DAY, HOUR, MINUTE, Listed, Reading, Records, Transition, grid_code
 from tests.oracle.settled import settle
 

@@ -1,0 +1,58 @@
+"""What a formula sees: the records of some cells up to the end of a window."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tests.oracle.settled import Case, Series, Settled
+
+Cells = frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """The cells of an area, all of them when ``cells`` is None, seen at the end of a window."""
+
+    city: Settled
+    cells: Cells | None
+    end: int
+    window: int
+
+    def holds(self, cell: str | None) -> bool:
+        """Does the cell belong to the area?"""
+        return cell is not None and (self.cells is None or cell in self.cells)
+
+    def series(self, metric: str) -> list[Series]:
+        """The series of a metric inside the area."""
+        return [s for s in self.city.series.get(metric, ()) if self.holds(s.cell)]
+
+    def pooled(self, metric: str) -> list[float]:
+        """Every reading of the metric inside area and window."""
+        return [v for s in self.series(metric) for v in s.inside(self.end, self.window)]
+
+    def held(self, metric: str) -> dict[str, float]:
+        """The held value of each sensor that has one."""
+        values = ((s.sensor, s.held(self.end)) for s in self.series(metric))
+        return {sensor: v for sensor, v in values if v is not None}
+
+    def reached(self, metric: str) -> list[tuple[Series, list[float]]]:
+        """Each series with the values of its window, or the one it reaches back to."""
+        found = ((s, s.reached(self.end, self.window)) for s in self.series(metric))
+        return [(s, values) for s, values in found if values]
+
+    def entered(self, kind: str, status: str) -> list[Case]:
+        """Cases with a transition into the status inside the window."""
+        return [c for c in self.cases(kind) if c.entered(status, self.end - self.window, self.end)]
+
+    def cases(self, kind: str) -> list[Case]:
+        """Cases of one type that lie in the area."""
+        return [c for c in self.city.cases.get(kind, ()) if self.holds(c.cell)]
+
+    def street_areas(self) -> list[Area]:
+        """The area's streets, each as an area of its own."""
+        cells = {s.cell for group in self.city.series.values() for s in group}
+        cells |= {c.cell for group in self.city.cases.values() for c in group if c.cell}
+        streets: dict[str, set[str]] = {}
+        for cell in filter(self.holds, sorted(cells)):
+            streets.setdefault(self.city.records.street(cell), set()).add(cell)
+        return [Area(self.city, frozenset(s), self.end, self.window) for s in streets.values()]
