@@ -97,8 +97,8 @@ class ColdStore:
                 continue
             if _digest(data) != digest:
                 raise ColdStoreError(
-                    f"{self._path}: slice {k} of metric {metric}, written with snapshot {number}, is damaged; "
-                    f"restore the recovery folder from a copy, or begin with an empty one"
+                    f"{self._path}: slice {k} of metric {metric}, written with snapshot {number}, is "
+                    f"damaged; restore the recovery folder from a copy, or begin with an empty one"
                 )
             rings[metric].slices[k] = _unpack(data)
             self._stored.setdefault(metric, set()).add(k)

@@ -32,11 +32,9 @@ class ParkedReadings:
         self._timely[metric].append(rows)
         self._first[metric] = min(int(self._first[metric]), int(rows[3].min()))
 
-    def begin(self, until: int) -> int:
-        """The earliest time of a reading in time that takes effect by an instant, FINAL if none."""
-        due = np.flatnonzero(self._first <= until).tolist()
-        found = [int(rows[1][rows[3] <= until].min(initial=FINAL)) for m in due for rows in self._timely[m]]
-        return min(found, default=FINAL)
+    def begin(self) -> int:
+        """The earliest slice end at which a reading in time takes effect, FINAL if none is parked."""
+        return int(self._first.min(initial=FINAL))
 
     def take(self, until: int) -> Iterator[tuple[int, Rows]]:
         """Metrics with the readings in time that take effect by an instant, no longer parked."""

@@ -12,16 +12,19 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import msgspec
 import numpy as np
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
-from flows.batches import FINAL, Rejected, ReadingBatch
-from flows.case_admission import EventAdmission, FeedbackAdmission
 from flows.admission import ReadingAdmission
+from flows.batches import FINAL
+from flows.case_admission import EventAdmission, FeedbackAdmission
+from flows.pace import Pace
 from flows.pieces import BEFORE, CasePiece, Clock, ShardPiece
 from flows.profile import SECONDS, timed
 from flows.provenance import Admitted, Origin
@@ -29,6 +32,7 @@ from flows.record_files import Block, RecordFile, decode
 from flows.registry import Registry
 from flows.router import Lanes, Router
 from flows.shard_lane import City
+from flows.snapshots import COSTS, freeze, thaw
 
 PART = "records-00"
 """The one part of the source: its files are aligned, which several parts could not be."""
@@ -61,6 +65,8 @@ class _File:
         self.file = RecordFile(source.path, source.kind)  # type: ignore[arg-type]
         self.door = door
         self.ended = False
+        # A recording cannot say when its records came; the time it was written says by when they had.
+        self.received = source.path.stat().st_mtime_ns // 1_000_000
 
     def clock(self) -> int:
         if self.ended:
@@ -68,10 +74,11 @@ class _File:
         return BEFORE if self.door.maximum < 0 else int(self.door.maximum)
 
 
-class ReplayPart(StatefulSourcePartition[Item, Any]):
+class ReplayPart(StatefulSourcePartition[Item, bytes]):
     """Reads all files; the snapshot holds positions, admission state and counts."""
 
-    def __init__(self, settings: ReplaySource, resume: dict[str, Any] | None) -> None:
+    def __init__(self, settings: ReplaySource, snapshot: bytes | None) -> None:
+        resume: dict[str, Any] | None = thaw(snapshot) if snapshot else None
         self._settings = settings
         city, lanes = settings.city, settings.lanes
         self._router = Router(PART, lanes, city.plan.slice_ms, city.calendar.slice_origin)
@@ -80,24 +87,39 @@ class ReplayPart(StatefulSourcePartition[Item, Any]):
             _File(source, i, settings.door(source.kind, state))
             for i, (source, state) in enumerate(zip(settings.inputs, states, strict=True))
         ]
+        self._pace = Pace(settings.speed)
+        self._wait = 0.0
         self._told = BEFORE
         self._finished = False
+        self._held: tuple[float, float] | None = None
+        self._started = time.time()
         self.decode_seconds = 0.0
         if resume:
-            self._router.restore(resume["router"])
-            self._told, self._finished = resume["told"], resume["finished"]
-            for file, (position, ended) in zip(self._files, resume["files"], strict=True):
-                file.file.seek(position)
-                file.ended = ended
-        self._started = time.time()
-        self._read = sum(f.file.bytes_read for f in self._files)
+            self._restore(resume)
+        self._read = 0
+        self._advance()
+
+    def _restore(self, resume: dict[str, Any]) -> None:
+        self._router.restore(resume["router"])
+        self._told, self._finished = resume["told"], resume["finished"]
+        self._started -= resume["spent"]
+        self.decode_seconds = resume["decode_seconds"]
+        for file, (position, ended) in zip(self._files, resume["files"], strict=True):
+            file.file.seek(position)
+            file.ended = ended
+        if self._finished:
+            self._write_totals()
 
     def next_batch(self) -> list[Item]:
+        self._note_pause()
         if self._finished:
             raise StopIteration
         open_files = [f for f in self._files if not f.ended]
         if not open_files:
             return self._finish()
+        self._wait = self._pace.ahead(self._clock().maximum)
+        if self._wait:
+            return []
         file = min(open_files, key=lambda f: (f.clock(), f.number))
         with timed("read"):
             block = file.file.read(self._settings.batch_size)
@@ -108,6 +130,16 @@ class ReplayPart(StatefulSourcePartition[Item, Any]):
                 admitted = file.door.finish() if file.kind != "feedback" else None
             return [] if admitted is None else self._items(file, admitted)
         return self._items(file, self._admit(file, block))
+
+    def next_awake(self) -> datetime | None:
+        return datetime.now(UTC) + timedelta(seconds=self._wait) if self._wait else None
+
+    def _note_pause(self) -> None:
+        """The time since the snapshot, without what the steps needed for the records before it."""
+        if self._held is not None:
+            since, busy = self._held
+            COSTS.pauses.append(max(perf_counter() - since - (_busy() - busy), 0.0))
+            self._held = None
 
     def _advance(self) -> None:
         read = sum(f.file.bytes_read for f in self._files)
@@ -124,7 +156,7 @@ class ReplayPart(StatefulSourcePartition[Item, Any]):
             partition=file.number,
             offset=block.first + np.arange(len(block), dtype=np.int64),
             raw=_raw_of(block),
-            ts_received=max(file.door.maximum, 0),
+            ts_received=file.received,
         )
         with timed("admit"):
             found: Admitted[Any] = file.door.admit(columns, origin, refused)
@@ -167,15 +199,21 @@ class ReplayPart(StatefulSourcePartition[Item, Any]):
 
     def _finish(self) -> list[Item]:
         self._finished = True
-        limit = max((int(f.door.maximum) for f in self._files if f.kind != "feedback"), default=-1)
-        clock = Clock(FINAL, limit)
-        self._settings.totals.write_text(json.dumps(self.totals(limit)))
+        clock = Clock(FINAL, self._last())
+        self._write_totals()
         if self._settings.stop_after == "decode":
             return []
         cases = [Item("case", key, CasePiece(PART, clock)) for key in self._settings.lanes.cases]
         return [*cases, *self._quiet(clock)]
 
-    def totals(self, limit: int) -> dict[str, Any]:
+    def _last(self) -> int:
+        """The largest event time, -1 if there was none."""
+        return max((int(f.door.maximum) for f in self._files if f.kind != "feedback"), default=-1)
+
+    def _write_totals(self) -> None:
+        self._settings.totals.write_text(json.dumps(self.totals()))
+
+    def totals(self) -> dict[str, Any]:
         """The counts of all doors together (C-2.5)."""
         tallies = [(f.kind, f.door.tally) for f in self._files]
         rejected: dict[str, int] = {}
@@ -191,19 +229,28 @@ class ReplayPart(StatefulSourcePartition[Item, Any]):
             "readings": sum(t.accepted for kind, t in tallies if kind == "readings"),
             "events": sum(t.accepted for kind, t in tallies if kind == "events"),
             "feedback": sum(t.accepted for kind, t in tallies if kind == "feedback"),
-            "watermark": limit,
+            "watermark": self._last(),
             "decode_seconds": self.decode_seconds,
             "started": self._started,
         }
 
-    def snapshot(self) -> dict[str, Any]:
+    def snapshot(self) -> bytes:
+        if not self._settings.durable:
+            return b""
+        self._held = perf_counter(), _busy()
+        with timed("snapshot"):
+            state = self._state()
+        return freeze(PART, state)
+
+    def _state(self) -> dict[str, Any]:
         return {
-            "version": 1,
             "doors": [f.door.state() for f in self._files],
             "files": [(f.file.position(), f.ended) for f in self._files],
             "router": self._router.state(),
             "told": self._told,
             "finished": self._finished,
+            "spent": time.time() - self._started,
+            "decode_seconds": self.decode_seconds,
         }
 
     def close(self) -> None:
@@ -212,7 +259,7 @@ class ReplayPart(StatefulSourcePartition[Item, Any]):
 
 
 @dataclass(frozen=True)
-class ReplaySource(FixedPartitionedSource[Item, Any]):
+class ReplaySource(FixedPartitionedSource[Item, bytes]):
     """Files as a source of one part."""
 
     inputs: tuple[Input, ...]
@@ -223,11 +270,13 @@ class ReplaySource(FixedPartitionedSource[Item, Any]):
     totals: Path
     progress: Callable[[int], None]
     stop_after: str | None = None
+    speed: float | None = None
+    durable: bool = False
 
     def list_parts(self) -> list[str]:
         return [PART]
 
-    def build_part(self, step_id: str, for_part: str, resume_state: dict[str, Any] | None) -> ReplayPart:
+    def build_part(self, step_id: str, for_part: str, resume_state: bytes | None) -> ReplayPart:
         del step_id, for_part
         return ReplayPart(self, resume_state)
 
@@ -244,6 +293,10 @@ class ReplaySource(FixedPartitionedSource[Item, Any]):
         return FeedbackAdmission(state=state)
 
 
+def _busy() -> float:
+    return sum(SECONDS[part] for part in ("cases", "shards", "areas"))
+
+
 def _raw_of(block: Block) -> Callable[[int, int], bytes]:
     messages = block.messages
 
@@ -258,5 +311,3 @@ def _raw_of(block: Block) -> Callable[[int, int], bytes]:
 
     return raw
 
-
-__all__ = ["Input", "Item", "ReadingBatch", "Rejected", "ReplayPart", "ReplaySource"]

@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import json
 import resource
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from bytewax.dataflow import Dataflow
-from bytewax.recovery import RecoveryConfig, init_db_dir
+from bytewax.recovery import RecoveryConfig
 from bytewax.run import cli_main
 
 from flows.city_flow import Ends, build
+from flows.processes import run_processes
 from flows.profile import SECONDS
 from flows.progress import reading_bar
 from flows.records import PART, Input, ReplaySource
+from flows.recovery_folder import RecoveryFolder
 from flows.registry import Registry, read_registry
 from flows.router import Lanes
 from flows.shard_lane import City
+from flows.snapshots import COSTS, Costs
 from flows.steps import CITY, NoControl, Run
 from geo.areas import Areas
 from geo.cells import BeidouGrid, CellSystem, PolygonGrid
@@ -36,11 +39,8 @@ from sinks.line_files import LineFiles, plain_line, reject_line
 from sinks.outputs import finalise, prepare
 from sinks.table_file import PARTS, ValueTable
 
-RECOVERY_PARTITIONS = 4
-"""Files of the engine's recovery store; fixed for the life of a recovery folder."""
 RECOVERY_LANES = 8
-"""Lanes of a run that can be resumed: 1, 2, 4 or 8 processes balance."""
-_FIRST_PORT = 21_400
+"""Lanes of a run that can be resumed; more processes than that find no work."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +91,11 @@ class Summary(msgspec.Struct, kw_only=True):
     peak_rss_mb: float = 0.0
     watermark: int = -1
     catalogue_hash: str = ""
+    snapshots: int = 0
+    snapshot_bytes: int = 0
+    snapshot_cold_bytes: int = 0
+    snapshot_pause_median: float = 0.0
+    snapshot_pause_max: float = 0.0
     profile: dict[str, float] = {}
 
 
@@ -100,8 +105,7 @@ def city_of(options: ReplayOptions) -> City:
     Raises:
         ValueError: one of them cannot be used.
     """
-    paths = [options.catalogue] if options.catalogue else []
-    plan = Plan(Catalogue.load(paths, dict(options.settings)), Metrics.load())
+    plan = Plan(_catalogue(options), Metrics.load())
     grid: CellSystem = BeidouGrid(options.grid_level)
     if options.grid is not None:
         grid = PolygonGrid.from_geojson(options.grid, options.grid_code_field or "code")
@@ -125,6 +129,8 @@ def flow_of(options: ReplayOptions, progress: Callable[[int], None]) -> Dataflow
             options.out / PARTS / "totals.json",
             progress,
             options.stop_after,
+            options.speed,
+            durable,
         ),
         control=NoControl(),
         rejects=LineFiles(options.out, "rejects", [PART], reject_line, durable=durable),
@@ -139,7 +145,7 @@ def lane_count(options: ReplayOptions) -> int:
     """How many lanes: as given, else eight where the run can be resumed, else one per process."""
     if options.lanes:
         return options.lanes
-    return max(RECOVERY_LANES, options.workers) if options.recovery else options.workers
+    return RECOVERY_LANES if options.recovery else options.workers
 
 
 def _inputs(options: ReplayOptions) -> tuple[Input, ...]:
@@ -159,28 +165,63 @@ def _registry(options: ReplayOptions) -> Registry | None:
 def replay(options: ReplayOptions) -> Summary:
     """Run a replay to its end and write its files.
 
+    With ``recovery``, a replay that was interrupted goes on where its last snapshot was taken, with any
+    number of processes; one that had come to its end writes its files again.
+
     Raises:
-        ValueError: an input cannot be used. OSError: a file cannot be read or written.
-        RuntimeError: a process of the run failed.
+        ValueError: an input cannot be used. OSError: a file cannot be read or written, or a process failed.
+        RuntimeError: a step of the flow failed.
     """
     begin = time.time()
-    resume = _prepare_recovery(options)
-    prepare(options.out, resume=resume)
     SECONDS.clear()
-    if options.workers > 1:
-        _run_processes(options)
-    else:
-        total = sum(i.path.stat().st_size for i in _inputs(options))
-        with reading_bar(total, shown=options.progress) as advance:
+    COSTS.clear()
+    options = replace(options, lanes=lane_count(options))
+    total = sum(i.path.stat().st_size for i in _inputs(options))
+    with _held(options) as lock, reading_bar(total, shown=options.progress) as advance:
+        others = 0.0
+        if options.workers > 1:
+            others = _run_processes(options, advance, lock)
+        else:
             run_flow(flow_of(options, advance), options)
-    return _summary(options, begin)
+        return _summary(options, begin, others)
 
 
-def run_flow(flow: Dataflow, options: ReplayOptions, process: int | None = None, ports: list[int] | None = None) -> None:
+@contextmanager
+def _held(options: ReplayOptions) -> Iterator[list[int]]:
+    """Make the folders ready; with recovery, hold its folder and yield the lock's file descriptor."""
+    if options.recovery is None:
+        prepare(options.out, resume=False)
+        yield []
+        return
+    folder = RecoveryFolder(options.recovery)
+    with folder.locked() as lock:
+        prepare(options.out, resume=folder.take_up(_description(options)))
+        yield [lock]
+
+
+def _description(options: ReplayOptions) -> dict[str, Any]:
+    """What must be the same at every start with one recovery folder."""
+    return {
+        "inputs": [[str(i.path.resolve()), i.kind, i.path.stat().st_size] for i in _inputs(options)],
+        "lanes": options.lanes,
+        "catalogue": _catalogue(options).hash,
+        "grid": options.grid_level if options.grid is None else str(options.grid),
+        "areas": str(options.areas and options.areas.resolve()),
+        "tz": options.tz,
+    }
+
+
+def _catalogue(options: ReplayOptions) -> Catalogue:
+    return Catalogue.load([options.catalogue] if options.catalogue else [], dict(options.settings))
+
+
+def run_flow(
+    flow: Dataflow, options: ReplayOptions, process: int | None = None, ports: list[int] | None = None
+) -> None:
     """Run the flow in this process, alone or as one of several."""
     recovery = None
     if options.recovery is not None:
-        recovery = RecoveryConfig(str(options.recovery / "engine"))
+        recovery = RecoveryConfig(str(RecoveryFolder(options.recovery).engine))
     cli_main(
         flow,
         process_id=process,
@@ -190,52 +231,18 @@ def run_flow(flow: Dataflow, options: ReplayOptions, process: int | None = None,
     )
 
 
-def _prepare_recovery(options: ReplayOptions) -> bool:
-    """Whether there is a run to go on with; makes the recovery folder if there is none."""
-    folder = options.recovery
-    if folder is None:
-        return False
-    meta = folder / "run.json"
-    wanted = {"lanes": lane_count(options), "inputs": [str(i.path) for i in _inputs(options)]}
-    if meta.exists():
-        found = json.loads(meta.read_text())
-        if found != wanted:
-            raise ValueError(
-                f"{folder} belongs to another run: it has {found}, this run has {wanted}; "
-                f"give the same inputs and lanes, or an empty folder"
-            )
-        return True
-    engine = folder / "engine"
-    engine.mkdir(parents=True, exist_ok=True)
-    init_db_dir(engine, RECOVERY_PARTITIONS)
-    meta.write_text(json.dumps(wanted))
-    return False
+def _run_processes(options: ReplayOptions, advance: Callable[[int], None], lock: list[int]) -> float:
+    """Run the flow in several processes; adds up their figures, returns their peak memory together in MB."""
+    reports = run_processes(asdict(options), options.workers, advance, lock)
+    for report in reports:
+        for part, seconds in report["profile"].items():
+            SECONDS[part] += seconds
+        COSTS.add(Costs(**report["costs"]))
+    return float(sum(report["peak_rss_mb"] for report in reports))
 
 
-def _run_processes(options: ReplayOptions) -> None:
-    spec = options.out / PARTS / "options.json"
-    spec.write_text(json.dumps(asdict(options), default=str))
-    commands = [[sys.executable, "-m", "flows.worker", str(spec), str(i)] for i in range(options.workers)]
-    running = [subprocess.Popen(command) for command in commands]  # noqa: S603
-    codes = [process.wait() for process in running]
-    if any(codes):
-        raise RuntimeError(f"a process of the run failed: exit codes {codes}; its message stands above")
-
-
-def ports_of(options: ReplayOptions) -> list[int]:
-    """A port per process, the same in all of them."""
-    first = _FIRST_PORT + hash_of(str(options.out)) % 20_000
-    return [first + i for i in range(options.workers)]
-
-
-def hash_of(text: str) -> int:
-    """A small number that is the same in every process."""
-    return sum((i + 1) * byte for i, byte in enumerate(text.encode()))
-
-
-def options_from(path: Path) -> ReplayOptions:
-    """The options that a parent process wrote."""
-    raw: dict[str, Any] = json.loads(path.read_text())
+def options_from(raw: dict[str, Any]) -> ReplayOptions:
+    """The options that a parent process sent as JSON."""
     for name in ("readings", "events", "feedback"):
         raw[name] = [Path(p) for p in raw[name]]
     for name in ("sensors", "areas", "catalogue", "recovery", "grid", "out"):
@@ -243,14 +250,13 @@ def options_from(path: Path) -> ReplayOptions:
     return ReplayOptions(**raw)
 
 
-def _summary(options: ReplayOptions, begin: float) -> Summary:
+def _summary(options: ReplayOptions, begin: float, others_mb: float) -> Summary:
     totals = json.loads((options.out / PARTS / "totals.json").read_text())
     begin = totals.pop("started", begin)
     found = finalise(
         options.out, all_revisions=options.all_revisions, keep_parts=options.recovery is not None
     )
     seconds = time.time() - begin
-    usage = max(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     summary = Summary(
         **totals,
         revisions=found.revisions,
@@ -258,10 +264,9 @@ def _summary(options: ReplayOptions, begin: float) -> Summary:
         alerts=found.alerts,
         seconds=seconds,
         readings_per_second=totals["readings"] / seconds if seconds else 0.0,
-        peak_rss_mb=usage / 1024,
-        catalogue_hash=Catalogue.load(
-            [options.catalogue] if options.catalogue else [], dict(options.settings)
-        ).hash,
+        peak_rss_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 + others_mb,
+        catalogue_hash=_catalogue(options).hash,
+        **COSTS.summary(),
         profile={part: round(s, 4) for part, s in sorted(SECONDS.items())},
     )
     (options.out / "summary.json").write_bytes(msgspec.json.format(msgspec.json.encode(summary), indent=2))

@@ -178,7 +178,7 @@ class ShardLane:
         judged = self._judge_early(clock)
         final = clock.maximum == FINAL
         until = min(clock.watermark, clock.limit)
-        if self.closed == BEFORE and not self._begin(FINAL if final else until):
+        if self.closed == BEFORE and not self._begin(FINAL - 1 if final else until):
             return out, [piece]
         early_areas = self._early_areas(judged)
         self._take_timely(until)
@@ -199,41 +199,41 @@ class ShardLane:
         births, self._births = self._births, {}
         return out, [AreaPiece(self.name, clock, self.begin, births, piece.frames, early_areas)]
 
-    def _born(self, cells: Ints, ts: Ints) -> None:
+    def _born(self, cells: Ints, since: Ints) -> None:
         """Note the first records of districts: they have rows from then on (R13)."""
         more = self.shard.cells.n - len(self._birth)
         if more > 0:
             self._birth = np.concatenate((self._birth, np.full(more, FINAL)))
         before = self._birth[cells]
-        if (before <= ts).all():
+        if (before <= since).all():
             return
-        np.minimum.at(self._birth, cells, ts)
-        for cell in np.unique(cells[before > ts]).tolist():
+        np.minimum.at(self._birth, cells, since)
+        for cell in np.unique(cells[before > since]).tolist():
             district = int(self.shard.cells.areas[cell, 2])
             if district >= 0:
                 self._births[district] = min(self._births.get(district, FINAL), int(self._birth[cell]))
 
     def _begin(self, until: int) -> bool:
-        """Fix where this lane's windows begin: at its earliest record in time."""
-        found = [self.parked.begin(until)]
-        found += [int(c.ts.min()) for c in self.cases if c.effective <= until and not c.late and len(c.ts)]
-        found += [int(s.ts[s.effective <= until].min(initial=FINAL)) for s in self.strays]
+        """Fix where this lane's windows begin: where its first record in time takes effect."""
+        found = [self.parked.begin()]
+        found += [c.effective for c in self.cases if not c.late]
+        found += [int(s.effective[s.effective <= self._slice_end(s.ts)].min(initial=FINAL)) for s in self.strays]
         begin = min(found)
-        if begin == FINAL:
+        if begin > until:
             return False
         self.closed = begin - 1
         self.begin = begin
         return True
 
     def _take_timely(self, until: int) -> None:
-        for metric, (series, ts, value, _) in self.parked.take(until):
+        for metric, (series, ts, value, effective) in self.parked.take(until):
             self.shard.insert(metric, series, ts, value)
-            self._born(self.shard.stores[metric].cell[series], ts)
+            self._born(self.shard.stores[metric].cell[series], effective)
         kept = []
         for strays in self.strays:
             late = strays.effective > self._slice_end(strays.ts)
             due = (strays.effective <= until) & ~late
-            self._born(self._count(strays.cell[due], strays.ts[due]), strays.ts[due])
+            self._born(self._count(strays.cell[due], strays.ts[due]), strays.effective[due])
             if not due.all():
                 kept.append(Strays(strays.cell[~due], strays.ts[~due], strays.effective[~due]))
         self.strays = kept
@@ -252,7 +252,8 @@ class ShardLane:
         kept = []
         for case in self.cases:
             if case.effective <= until and not case.late:
-                self._born(np.array(self._place(case)[-1:], np.int64), case.ts[:1])
+                cells = np.array(self._place(case)[-1:], np.int64)
+                self._born(cells, np.full(len(cells), case.effective))
             else:
                 kept.append(case)
         self.cases = kept

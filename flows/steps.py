@@ -50,7 +50,11 @@ class Run:
 
     def frozen(self, key: str, state: Callable[[], Any]) -> bytes:
         """The snapshot of a step, empty where nothing is kept."""
-        return b"" if self.recovery is None else freeze(key, state())
+        if self.recovery is None:
+            return b""
+        with timed("snapshot"):
+            plain = state()
+        return freeze(key, plain)
 
 
 class CasesShell(StatefulBatchLogic[Item, Item, Any]):
@@ -125,7 +129,7 @@ class ShardShell(StatefulBatchLogic[Item, Item, Any]):
         if lane is None or self._run.recovery is None:
             return b""
         self._seq += 1
-        with timed("cold"):
+        with timed("snapshot"):
             state = save(lane, self._store(lane), self._seq)
         return freeze(lane.name, {"name": lane.name, "lane": state})
 

@@ -1,18 +1,88 @@
-"""One process of a replay: ``python -m flows.worker OPTIONS.json NUMBER``."""
+"""One process of a replay, started by ``flows.processes``: ``python -m flows.worker NUMBER``."""
 
 from __future__ import annotations
 
+import json
+import os
+import resource
 import sys
-from pathlib import Path
+import threading
+import time
+from typing import Any
 
-from flows.replay import flow_of, options_from, ports_of, run_flow
+from flows.profile import SECONDS
+from flows.replay import flow_of, options_from, run_flow
+from flows.snapshots import COSTS
+
+_REPORT_EVERY = 0.1
+"""Seconds between two reports of progress."""
 
 
-def main() -> None:
-    """Run this process's share of the flow."""
-    options = options_from(Path(sys.argv[1]))
-    run_flow(flow_of(options, lambda _: None), options, int(sys.argv[2]), ports_of(options))
+def main() -> int:
+    """Run this process's share of the flow; exit code 1 if that fails."""
+    order = json.loads(sys.stdin.buffer.readline())
+    ports = order.pop("ports")
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    report = Report()
+    stage = "options"
+    try:
+        options = options_from(order)
+        flow = flow_of(options, report.read)
+        stage = "work"
+        run_flow(flow, options, int(sys.argv[1]), ports)
+    except Exception as error:  # noqa: BLE001 - all that can go wrong is told to the parent
+        cause = root(error)
+        report.say({"failed": {"kind": stage, "message": f"{type(cause).__name__}: {cause}"}})
+        return 1
+    report.say({"read": report.unsaid})
+    report.say({"done": figures()})
+    return 0
+
+
+def figures() -> dict[str, Any]:
+    """What the parent adds up: seconds by part, costs of snapshots, peak memory in MB."""
+    usage = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    costs = {"sizes": COSTS.sizes, "pauses": COSTS.pauses, "cold": COSTS.cold}
+    return {"profile": dict(SECONDS), "costs": costs, "peak_rss_mb": usage}
+
+
+def root(error: BaseException) -> BaseException:
+    """The first failure of a chain: the engine wraps what a step raises, once for every layer.
+
+    >>> root(RuntimeError("outer"))
+    RuntimeError('outer')
+    """
+    while (earlier := error.__cause__ or error.__context__) is not None:
+        error = earlier
+    return error
+
+
+class Report:
+    """Tells the parent how far reading has come, not too often."""
+
+    def __init__(self) -> None:
+        """Nothing told."""
+        self.unsaid = 0
+        self._last = 0.0
+
+    def read(self, amount: int) -> None:
+        """Some more bytes were read."""
+        self.unsaid += amount
+        if time.monotonic() - self._last > _REPORT_EVERY:
+            self.say({"read": self.unsaid})
+            self.unsaid, self._last = 0, time.monotonic()
+
+    @staticmethod
+    def say(what: dict[str, Any]) -> None:
+        """One line."""
+        os.write(sys.stdout.fileno(), json.dumps(what).encode() + b"\n")
+
+
+def _end_with_parent() -> None:
+    while os.read(0, 1024):
+        pass
+    os._exit(1)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -318,7 +318,7 @@ def _enough(w: Window, node: Aggregate) -> NDArray[np.bool_] | bool:
         enough = le(node.need, w.count.astype(np.float64))
     minutes = w.count * w.store.period
     if node.need_ms is not None:
-        enough = minutes >= node.need_ms
+        enough = enough & (minutes >= node.need_ms)
     if node.cover is not None:
-        enough = le(node.cover, minutes / w.length)
+        enough = enough & le(node.cover, minutes / w.length)
     return enough

@@ -43,7 +43,9 @@ class Calendar:
             message = f"unknown time zone {self.tz!r}: use an IANA name such as 'Asia/Shanghai'"
             raise ZoneError(message) from error
         if len({self._offset(datetime(2024, month, 1, tzinfo=UTC)) % HOUR for month in (1, 7)}) > 1:
-            raise ZoneError(f"time zone {self.tz!r} moves its clock by less than an hour: use one that does not")
+            raise ZoneError(
+                f"time zone {self.tz!r} moves its clock by less than an hour: use one that does not"
+            )
 
     @property
     def slice_origin(self) -> int:
@@ -75,10 +77,7 @@ class Calendar:
         first = datetime.fromtimestamp(after / 1000, self.zone).date() - timedelta(days=1)
         last = datetime.fromtimestamp(until / 1000, self.zone).date() + timedelta(days=1)
         midnights = [self._midnight(first + timedelta(days=i)) for i in range((last - first).days + 2)]
-        parts = [
-            np.arange(begin, end, hop, dtype=np.int64)
-            for begin, end in pairwise(midnights)
-        ]
+        parts = [np.arange(begin, end, hop, dtype=np.int64) for begin, end in pairwise(midnights)]
         ends = np.concatenate(parts)
         return ends[(ends > after) & (ends <= until)]
 
@@ -96,7 +95,9 @@ class Calendar:
         array([8])
         """
         days, inverse = np.unique(ends // DAY, return_inverse=True)
-        offsets = np.array([(_offset_on(self.tz, d), _offset_on(self.tz, d + 1)) for d in days.tolist()])
+        offsets = np.array(
+            [(_offset_on(self.tz, d), _offset_on(self.tz, d + 1)) for d in days.tolist()], np.int64
+        )
         shift = offsets.reshape(-1, 2)[inverse, 0]
         for i in np.flatnonzero(np.diff(offsets.reshape(-1, 2))[inverse, 0]).tolist():
             shift[i] = self._offset(datetime.fromtimestamp(int(ends[i]) / 1000, UTC))

@@ -86,6 +86,7 @@ class MetricStore:
             for name in _COLUMNS:
                 self._grow(name, grown)
             self.n += grown
+            self._version += 1
             for latest in self._remembered():
                 latest.grow(self.n)
         self.sensor[numbers], self.cell[numbers], self.period[numbers] = sensor, cell, period

@@ -8,7 +8,7 @@ from dataclasses import replace
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.oracle.cities import City, cities
+from tests.oracle.cities import Recipe, recipes
 from tests.oracle.comparison import KIND_BY_LENGTH, differences, run, table_of
 from tests.oracle.door import fates
 
@@ -23,8 +23,9 @@ EXAMPLES = settings(
 
 
 @EXAMPLES
-@given(city=cities(), which=st.integers(0, 10**6), n=st.sampled_from([0, 1]))
-def test_the_comparison_finds_one_wrong_value_and_one_wrong_count(city: City, which: int, n: int) -> None:
+@given(recipe=recipes(), which=st.integers(0, 10**6), n=st.sampled_from([0, 1]))
+def test_the_comparison_finds_one_wrong_value_and_one_wrong_count(recipe: Recipe, which: int, n: int) -> None:
+    city = recipe.city()
     table = table_of(city)
     assert not list(differences(city, table))
     key = list(table)[which % len(table)]
@@ -34,18 +35,20 @@ def test_the_comparison_finds_one_wrong_value_and_one_wrong_count(city: City, wh
 
 
 @EXAMPLES
-@given(city=cities())
-def test_a_city_is_refused_what_its_faults_say_and_nothing_else(city: City) -> None:
+@given(recipe=recipes())
+def test_a_city_is_refused_what_its_faults_say_and_nothing_else(recipe: Recipe) -> None:
+    city = recipe.city()
     met = Counter(fates(city.wire.readings))
     assert {k: n for k, n in met.items() if k not in {"", "duplicate"}} == city.rejected
     assert met["duplicate"] == city.duplicates
 
 
 @EXAMPLES
-@given(city=cities(), batch_size=st.sampled_from([1, 7, 1000]), lanes=st.sampled_from([1, 2]))
+@given(recipe=recipes(), batch_size=st.sampled_from([1, 7, 1000]), lanes=st.sampled_from([1, 2]))
 def test_every_value_equals_the_one_recomputed_from_raw_records(
-    city: City, batch_size: int, lanes: int
+    recipe: Recipe, batch_size: int, lanes: int
 ) -> None:
+    city = recipe.city()
     rows, summary = run(city, batch_size, lanes)
     wrong = list(differences(city, rows))
     assert not wrong, f"{len(wrong)} differences, the first ones:\n" + "\n".join(wrong[:12])
@@ -57,8 +60,9 @@ def test_every_value_equals_the_one_recomputed_from_raw_records(
 
 
 @EXAMPLES
-@given(city=cities(), batch_size=st.sampled_from([1, 7]))
-def test_the_table_does_not_depend_on_batches_or_lanes(city: City, batch_size: int) -> None:
+@given(recipe=recipes(), batch_size=st.sampled_from([1, 7]))
+def test_the_table_does_not_depend_on_batches_or_lanes(recipe: Recipe, batch_size: int) -> None:
+    city = recipe.city()
     whole, _ = run(city, 10**6, 1)
     small, _ = run(city, batch_size, 2)
     assert whole.keys() == small.keys()
@@ -67,8 +71,9 @@ def test_the_table_does_not_depend_on_batches_or_lanes(city: City, batch_size: i
 
 
 @EXAMPLES
-@given(city=cities())
-def test_children_add_up_to_their_parent(city: City) -> None:
+@given(recipe=recipes())
+def test_children_add_up_to_their_parent(recipe: Recipe) -> None:
+    city = recipe.city()
     rows, _ = run(city, 1000, 2)
     sums: dict[tuple[str, int], float] = defaultdict(float)
     for (indicator, _, end), row in rows.items():

@@ -1,4 +1,4 @@
-"""A shard filled record by record: readings and cases in a few cells of the standard grid, and their values."""
+"""A shard filled record by record, in a few cells of the standard grid, and the values it has."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from geo.areas import Areas
 from geo.cells import BeidouGrid
 from indicators.calendar import Calendar
 from indicators.cases import STATUS, CaseRow
-from indicators.catalogue import Catalogue, Indicator
+from indicators.catalogue import Catalogue
 from indicators.entry import decode
 from indicators.evaluate import Evaluation, Frame
 from indicators.indicator import build

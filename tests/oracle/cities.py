@@ -1,6 +1,6 @@
 """Random cities: a few streets, every sensor the fifteen indicators need, and all that goes wrong on the way.
 
-``cities()`` draws one; the same draw is the same city, record by record.
+``recipes()`` draws what a city is made from; the same recipe is the same city, record by record.
 """
 
 from __future__ import annotations
@@ -112,10 +112,6 @@ class City:
     duplicates: int
     rejected: dict[str, int]
 
-    def __repr__(self) -> str:
-        size = f"{len(self.wire.readings)} readings, {len(self.wire.transitions)} transitions"
-        return f"City({size}, rejected={self.rejected}, duplicates={self.duplicates})"
-
 
 @dataclass(frozen=True, slots=True, order=True)
 class Arrival:
@@ -139,14 +135,33 @@ FAULTS = st.builds(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What a city is made from; small enough to be read when a test fails."""
+
+    seed: int
+    start: int
+    hours: int
+    faults: Faults
+    each: int
+
+    def city(self) -> City:
+        """The same city for the same recipe."""
+        r = Random(self.seed)  # noqa: S311 (not for secrets)
+        first = MIDNIGHT + self.start * MINUTE
+        return city(r, first, first + self.hours * HOUR, self.faults, self.each)
+
+
 @st.composite
-def cities(draw: st.DrawFn) -> City:
-    """A city of two to four hours that crosses 06:00 or 22:00 local time."""
-    seed = draw(st.integers(0, 2**32 - 1))
-    start = MIDNIGHT + draw(st.sampled_from([4, 20])) * HOUR + draw(st.integers(0, 59)) * MINUTE
-    hours = draw(st.sampled_from([2, 3, 4]))
-    r = Random(seed)  # noqa: S311 (not for secrets)
-    return city(r, start, start + hours * HOUR, draw(FAULTS), draw(st.sampled_from([1, 2])))
+def recipes(draw: st.DrawFn) -> Recipe:
+    """Cities of two to four hours that cross 06:00 or 22:00 local time."""
+    return Recipe(
+        seed=draw(st.integers(0, 2**32 - 1)),
+        start=draw(st.sampled_from([4, 20])) * 60 + draw(st.integers(0, 59)),
+        hours=draw(st.sampled_from([2, 3, 4])),
+        faults=draw(FAULTS),
+        each=draw(st.sampled_from([1, 2])),
+    )
 
 
 def city(r: Random, first: int, last: int, faults: Faults, each: int) -> City:
