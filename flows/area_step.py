@@ -30,7 +30,10 @@ _CHUNK = 4_096
 
 
 class _Areas:
-    """Areas in order of appearance: row -> (kind, uid), the district each lies in, its text id."""
+    """Areas in order of appearance: row -> (kind, uid), the district each lies in, its text id.
+
+    ``birth`` is the instant from which an area has rows whatever the data, FINAL for none.
+    """
 
     def __init__(self, city: City) -> None:
         self._city = city
@@ -38,10 +41,11 @@ class _Areas:
         self.kind = np.empty(0, np.int64)
         self.uid = np.empty(0, np.int64)
         self.district = np.empty(0, np.int64)
+        self.birth = np.empty(0, np.int64)
         self._text = np.empty(0, "S1")
-        known = city.areas.known_districts()
         self.rows(np.array([AreaKind.CITY]), np.array([CITY_UID]), np.array([-1]))
-        self.rows(np.full(len(known), int(AreaKind.DISTRICT)), known, known)
+        self.birth[0] = BEFORE
+        self.born(dict.fromkeys(city.areas.known_districts().tolist(), BEFORE))
 
     def rows(self, kind: Ints, uid: Ints, district: Ints) -> Ints:
         """The row of each area; new ones are added."""
@@ -56,8 +60,16 @@ class _Areas:
             self.kind = np.concatenate((self.kind, kind[order]))
             self.uid = np.concatenate((self.uid, uid[order]))
             self.district = np.concatenate((self.district, district[order]))
+            self.birth = np.concatenate((self.birth, np.full(len(fresh), FINAL)))
             self._name(len(fresh))
         return np.array([self._number[key] for key in keys], np.int64)
+
+    def born(self, births: dict[int, int]) -> None:
+        """Districts that have rows from an instant on (R13)."""
+        if births:
+            uid = np.array(list(births), np.int64)
+            rows = self.rows(np.full(len(uid), int(AreaKind.DISTRICT)), uid, uid)
+            np.minimum.at(self.birth, rows, np.array(list(births.values()), np.int64))
 
     def _name(self, count: int) -> None:
         kind, uid = self.kind[-count:], self.uid[-count:]
@@ -91,7 +103,6 @@ class AreaStep:
         self.areas = _Areas(city)
         self.publisher = Publisher(city.plan, self.areas.describe)
         self.begin = FINAL
-        self.births: dict[int, int] = dict.fromkeys(city.areas.known_districts().tolist(), BEFORE)
         self.closed = BEFORE
         self._queued: list[_Queued] = []
         self._early: list[EarlyValues] = []
@@ -105,8 +116,7 @@ class AreaStep:
             self._queued += [_Queued(piece.sender, frame) for frame in piece.frames]
             self._early += piece.early
             self.begin = min(self.begin, piece.begin)
-            for district, birth in piece.births.items():
-                self.births[district] = min(birth, self.births.get(district, FINAL))
+            self.areas.born(piece.births)
         out = Published()
         clock = self.clocks.least
         if clock.maximum != BEFORE and self.begin != FINAL:
@@ -216,9 +226,7 @@ class AreaStep:
         """Merged values of these windows, one column per area row."""
         kind, uid, district, frame = self._merged(plan, ends, frames)
         rows = self.areas.rows(kind, uid, district)
-        born = np.array([d for d, birth in self.births.items() if birth <= ends[-1]], np.int64)
-        always = self.areas.rows(np.full(len(born), int(AreaKind.DISTRICT)), born, born)
-        extra = np.setdiff1d(np.append(always, 0), rows)
+        extra = np.setdiff1d(np.flatnonzero(self.areas.birth <= ends[-1]), rows)
         frame = frame.at(np.arange(len(rows)), len(rows) + len(extra))
         rows = np.concatenate((rows, extra))
         judged = judge(plan, frame, self.city.calendar, self.plan.catalogue.settings)
@@ -226,13 +234,7 @@ class AreaStep:
 
     def _always(self, ends: Ints, rows: Ints) -> NDArray[np.bool_]:
         """Which areas have a row at each end whatever the data: the city, and districts once heard of."""
-        out = np.zeros((len(ends), len(rows)), bool)
-        for column, row in enumerate(rows.tolist()):
-            if self.areas.kind[row] == AreaKind.CITY:
-                out[:, column] = True
-            elif self.areas.kind[row] == AreaKind.DISTRICT:
-                out[:, column] = ends >= self.births.get(int(self.areas.uid[row]), FINAL)
-        return out
+        return ends[:, None] >= self.areas.birth[rows][None]
 
     def _merged(
         self, plan: IndicatorPlan, ends: Ints, frames: list[AreaFrame]
@@ -309,7 +311,7 @@ class AreaStep:
             "district": self.areas.district.copy(),
             "publisher": self.publisher.state(),
             "begin": self.begin,
-            "births": dict(self.births),
+            "birth": self.areas.birth.copy(),
             "closed": self.closed,
             "queued": list(self._queued),
             "early": list(self._early),
@@ -321,7 +323,7 @@ class AreaStep:
         self.areas.rows(state["kind"], state["uid"], state["district"])
         self.publisher = Publisher(self.plan, self.areas.describe, state["publisher"])
         self.begin, self.closed = state["begin"], state["closed"]
-        self.births = dict(state["births"])
+        self.areas.birth = state["birth"].copy()
         self._queued, self._early = list(state["queued"]), list(state["early"])
         for name, (maximum, limit) in state["clocks"].items():
             if name in self.clocks.by_sender:

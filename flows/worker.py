@@ -58,12 +58,15 @@ def root(error: BaseException) -> BaseException:
 
 
 class Report:
-    """Tells the parent how far reading has come, not too often."""
+    """Tells the parent on stdout how far reading has come, not too often."""
 
     def __init__(self) -> None:
         """Nothing told."""
         self.unsaid = 0
         self._last = 0.0
+        # What anything else prints to stdout goes where errors go.
+        self._channel = os.dup(sys.stdout.fileno())
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
 
     def read(self, amount: int) -> None:
         """Some more bytes were read."""
@@ -72,10 +75,9 @@ class Report:
             self.say({"read": self.unsaid})
             self.unsaid, self._last = 0, time.monotonic()
 
-    @staticmethod
-    def say(what: dict[str, Any]) -> None:
+    def say(self, what: dict[str, Any]) -> None:
         """One line."""
-        os.write(sys.stdout.fileno(), json.dumps(what).encode() + b"\n")
+        os.write(self._channel, json.dumps(what).encode() + b"\n")
 
 
 def _end_with_parent() -> None:
