@@ -283,9 +283,10 @@ class AreaStep:
                 continue
             plan = self.plan.indicators[index]
             ends = frames[0].frame.ends
-            before = [replace(f, frame=f.before) for f in frames if f.before is not None]
-            was, _ = self._judged(plan, ends, before)
             now, rows = self._judged(plan, ends, frames)
+            was = now
+            if any(f.before is not None for f in frames):
+                was, _ = self._judged(plan, ends, [replace(f, frame=f.before or f.frame) for f in frames])
             changed = self._changed(frames, rows, len(ends))
             columns = np.flatnonzero(changed.any(axis=0))
             past = Past(_columns(now, columns), _columns(was, columns), changed[:, columns])

@@ -28,7 +28,6 @@ STEPS = (
     "control",
     "inputs",
     "to_rejects",
-    "rejects_out",
     "to_cases",
     "cases",
     "to_shards",
@@ -39,17 +38,18 @@ STEPS = (
     "areas",
     "published",
     "to_values",
-    "values_out",
     "to_incidents",
-    "incidents_in",
     "to_feedback",
+    "incidents_in",
     "incidents",
     "to_alerts",
-    "alerts_out",
     "to_incident_lines",
+    "rejects_out",
+    "values_out",
+    "alerts_out",
     "incidents_out",
 )
-"""Ids of all steps; a test holds the built flow against them."""
+"""Ids of all steps in the order they are built; a test holds the built flow against them."""
 
 
 @dataclass(frozen=True, slots=True)

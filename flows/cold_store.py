@@ -54,7 +54,7 @@ class ColdStore:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._path = path
+        self.path = path
         self._stored: dict[int, set[int]] = {}
         self._db = sqlite3.connect(path, isolation_level=None)
         self._db.execute("PRAGMA journal_mode=WAL")
@@ -86,8 +86,8 @@ class ColdStore:
         self._db.execute(_SUPERSEDED, {"seq": seq})
         self._db.execute("DELETE FROM slices WHERE seq = ? AND data IS NULL", (seq,))
 
-    def read(self, seq: int, rings: Sequence[SliceRing]) -> None:
-        """Fill empty rings with the slices that snapshot ``seq`` speaks of.
+    def read(self, seq: int, rings: Sequence[SliceRing]) -> int:
+        """Fill empty rings with the slices that snapshot ``seq`` speaks of; returns how many there are.
 
         Raises:
             ColdStoreError: a row's checksum is wrong.
@@ -97,11 +97,12 @@ class ColdStore:
                 continue
             if _digest(data) != digest:
                 raise ColdStoreError(
-                    f"{self._path}: slice {k} of metric {metric}, written with snapshot {number}, is "
+                    f"{self.path}: slice {k} of metric {metric}, written with snapshot {number}, is "
                     f"damaged; restore the recovery folder from a copy, or begin with an empty one"
                 )
             rings[metric].slices[k] = _unpack(data)
             self._stored.setdefault(metric, set()).add(k)
+        return sum(len(stored) for stored in self._stored.values())
 
     def close(self) -> None:
         """Close the file."""

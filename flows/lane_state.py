@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from flows.batches import Strays
-from flows.cold_store import ColdStore
+from flows.cold_store import ColdStore, ColdStoreError
 from flows.pieces import Clock, PlacedCase
 from flows.shard_lane import SeriesMap, ShardLane
 from flows.snapshots import COSTS
 from indicators.cases import CaseRow
+from indicators.shard import Shard
 
 VERSION = 1
 
@@ -30,6 +31,7 @@ def save(lane: ShardLane, cold: ColdStore, seq: int) -> dict[str, Any]:
         "catalogue": lane.plan.catalogue.hash,
         "cells": shard.cells.code.copy(),
         "stores": {store.kind.code: store.state() for store in shard.stores if store.n},
+        "slices": sum(len(store.ring.slices) for store in shard.stores),
         "cases": [
             (kind, row.case, row.cell, row.located, row.status, row.ts, row.severity)
             for kind, cases in enumerate(shard.cases)
@@ -55,12 +57,30 @@ def save(lane: ShardLane, cold: ColdStore, seq: int) -> dict[str, Any]:
 
 
 def load(lane: ShardLane, cold: ColdStore, state: dict[str, Any]) -> None:
-    """Fill an empty lane from a hot state and its blobs.
+    """Fill an empty lane from a hot state and its slices.
 
     Raises:
         ValueError: the state is of another version or another catalogue.
-        ColdStoreError: the slices on disk are damaged.
+        ColdStoreError: slices on disk are damaged or missing.
     """
+    _check(lane, state)
+    _load_shard(lane.shard, cold, state)
+    lane.parked.restore(state["parked"])
+    lane.corrections.restore(state["corrections"])
+    lane.restore_publisher(state["publisher"])
+    lane.strays = [Strays(*columns) for columns in state["strays"]]
+    placed: list[PlacedCase] = state["placed"]
+    lane.cases = list(placed)
+    lane.series = {name: SeriesMap(*columns) for name, columns in state["series"].items()}
+    for metric, readings in lane.early.items():
+        readings.restore(state["early"][metric])
+    lane.restore_births(state["birth"])
+    lane.closed, lane.begin, lane.judged_early = state["closed"], state["begin"], state["judged_early"]
+    for name, (maximum, limit) in state["clocks"].items():
+        lane.clocks.hear(name, Clock(maximum, limit))
+
+
+def _check(lane: ShardLane, state: dict[str, Any]) -> None:
     if state["version"] != VERSION:
         raise ValueError(
             f"lane state is of version {state['version']}, this engine reads {VERSION}; "
@@ -71,29 +91,20 @@ def load(lane: ShardLane, cold: ColdStore, state: dict[str, Any]) -> None:
             f"lane state belongs to catalogue {state['catalogue']}, this run has {lane.plan.catalogue.hash}; "
             f"give the same --catalogue, or an empty recovery folder"
         )
-    shard = lane.shard
+
+
+def _load_shard(shard: Shard, cold: ColdStore, state: dict[str, Any]) -> None:
     shard.cells.restore(state["cells"])
     for code, columns in state["stores"].items():
         shard.store(code).restore(columns)
-    cold.read(state["seq"], [store.ring for store in shard.stores])
+    found = cold.read(state["seq"], [store.ring for store in shard.stores])
+    if found != state["slices"]:
+        raise ColdStoreError(
+            f"{cold.path}: the snapshot speaks of {state['slices']} slices, found {found}; "
+            f"restore the whole recovery folder from one copy, or begin with an empty one"
+        )
     for kind, case, cell, located, status, ts, severity in state["cases"]:
         shard.cases[kind].put(CaseRow(case, cell, located, status, ts, severity))
     for cases, places in zip(shard.cases, state["places"], strict=True):
         cases.places.update(places.tolist())
-    shard.counters.slices = {key: counts.copy() for key, counts in state["counters"].items()}
-    lane.parked.restore(state["parked"])
-    lane.corrections.restore(state["corrections"])
-    lane.restore_publisher(state["publisher"])
-    lane.strays = [Strays(*columns) for columns in state["strays"]]
-    placed: list[PlacedCase] = state["placed"]
-    lane.cases = list(placed)
-    for name, (metric, number, period) in state["series"].items():
-        lane.series[name] = SeriesMap(metric.copy(), number.copy(), period.copy())
-    for metric, readings in state["early"].items():
-        if metric in lane.early:
-            lane.early[metric].restore(readings)
-    lane.restore_births(state["birth"])
-    lane.closed, lane.begin, lane.judged_early = state["closed"], state["begin"], state["judged_early"]
-    for name, (maximum, limit) in state["clocks"].items():
-        if name in lane.clocks.by_sender:
-            lane.clocks.hear(name, Clock(maximum, limit))
+    shard.counters.slices = dict(state["counters"])

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,7 +22,8 @@ import numpy as np
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from flows.admission import ReadingAdmission
-from flows.batches import FINAL
+from flows.batches import FINAL, ReadingBatch
+from flows.beginning import Beginning
 from flows.case_admission import EventAdmission, FeedbackAdmission
 from flows.pace import Pace
 from flows.pieces import BEFORE, CasePiece, Clock, ShardPiece
@@ -30,7 +31,7 @@ from flows.profile import SECONDS, timed
 from flows.provenance import Admitted, Origin
 from flows.record_files import Block, RecordFile, decode
 from flows.registry import Registry
-from flows.router import Lanes, Router
+from flows.router import STRAY_SLICE, Lanes, Router
 from flows.shard_lane import City
 from flows.snapshots import COSTS, freeze, thaw
 
@@ -40,11 +41,15 @@ PART = "records-00"
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing for one step: ``step`` is shard, case, reject or feedback."""
+    """One thing for one step: ``step`` is shard, case, reject or feedback.
+
+    ``begin`` tells a shard where the windows of the city begin, FINAL while that is not known.
+    """
 
     step: str
     key: str
     piece: Any
+    begin: int = FINAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,7 @@ class ReplayPart(StatefulSourcePartition[Item, bytes]):
             _File(source, i, settings.door(source.kind, state))
             for i, (source, state) in enumerate(zip(settings.inputs, states, strict=True))
         ]
+        self._beginning = Beginning()
         self._pace = Pace(settings.speed)
         self._wait = 0.0
         self._told = BEFORE
@@ -101,6 +107,7 @@ class ReplayPart(StatefulSourcePartition[Item, bytes]):
 
     def _restore(self, resume: dict[str, Any]) -> None:
         self._router.restore(resume["router"])
+        self._beginning = Beginning(resume["begin"])
         self._told, self._finished = resume["told"], resume["finished"]
         self._started -= resume["spent"]
         self.decode_seconds = resume["decode_seconds"]
@@ -173,23 +180,39 @@ class ReplayPart(StatefulSourcePartition[Item, bytes]):
                 pieces = self._router.readings(
                     clock, admitted.new, admitted.batch, admitted.strays, tell_all=tell
                 )
-                items += [Item("shard", key, piece) for key, piece in pieces]
+                items += self._shard_items(pieces, self._begin_of(clock, admitted))
                 if tell:
                     items += [Item("case", key, piece) for key, piece in self._router.events(clock, None)]
             else:
                 records = admitted.batch if file.kind == "events" else None
+                begin = self._begin_of(clock, admitted) if records is not None else FINAL
                 if tell or records is not None:
                     items += [Item("case", key, piece) for key, piece in self._router.events(clock, records)]
                 if tell:
-                    items += self._quiet(clock)
+                    items += self._quiet(clock, begin)
                 if file.kind == "feedback" and len(admitted.batch):
                     items.append(Item("feedback", "city", admitted.batch))
             if tell:
                 self._told = clock.maximum
         return items
 
-    def _quiet(self, clock: Clock) -> list[Item]:
-        return [Item("shard", key, ShardPiece(PART, clock)) for key in self._settings.lanes.shards]
+    def _begin_of(self, clock: Clock, admitted: Admitted[Any]) -> int:
+        batch, plan = admitted.batch, self._settings.city.plan
+        if isinstance(batch, ReadingBatch):
+            self._beginning.note(batch.ts, batch.effective, self._router.slices(batch.series))
+        else:
+            own = np.flatnonzero(batch.cell >= 0)
+            self._beginning.note(batch.ts[own], batch.effective[own], plan.event_slice_ms[batch.type[own]])
+        if admitted.strays is not None:
+            self._beginning.note(admitted.strays.ts, admitted.strays.effective, STRAY_SLICE)
+        return self._beginning.known(clock)
+
+    @staticmethod
+    def _shard_items(pieces: Iterable[tuple[str, ShardPiece]], begin: int) -> list[Item]:
+        return [Item("shard", key, piece, begin) for key, piece in pieces]
+
+    def _quiet(self, clock: Clock, begin: int) -> list[Item]:
+        return self._shard_items(((key, ShardPiece(PART, clock)) for key in self._settings.lanes.shards), begin)
 
     def _clock(self) -> Clock:
         return Clock(min(f.clock() for f in self._files if not f.ended)) if self._open() else Clock(self._told)
@@ -204,7 +227,7 @@ class ReplayPart(StatefulSourcePartition[Item, bytes]):
         if self._settings.stop_after == "decode":
             return []
         cases = [Item("case", key, CasePiece(PART, clock)) for key in self._settings.lanes.cases]
-        return [*cases, *self._quiet(clock)]
+        return [*cases, *self._quiet(clock, self._beginning.known(clock))]
 
     def _last(self) -> int:
         """The largest event time, -1 if there was none."""
@@ -247,6 +270,7 @@ class ReplayPart(StatefulSourcePartition[Item, bytes]):
             "doors": [f.door.state() for f in self._files],
             "files": [(f.file.position(), f.ended) for f in self._files],
             "router": self._router.state(),
+            "begin": self._beginning.first,
             "told": self._told,
             "finished": self._finished,
             "spent": time.time() - self._started,

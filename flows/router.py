@@ -93,6 +93,10 @@ class Router:
                 pieces.append((name, ShardPiece(self.sender, clock, fresh, part, out, notices)))
         return pieces
 
+    def slices(self, series: Ints) -> Ints:
+        """The slice length of each series' metric, ms."""
+        return self.slice_ms[self._metric[series]]
+
     def _notices(self, batch: ReadingBatch, strays: Strays | None) -> Notices | None:
         metric = self._metric[batch.series]
         late = batch.effective > self._slice_end(batch.ts, self.slice_ms[metric])

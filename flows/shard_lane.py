@@ -38,7 +38,7 @@ from indicators.cases import CaseRow
 from indicators.early import EarlyReadings
 from indicators.evaluate import Evaluation, Frame
 from indicators.judge import Judged, judge
-from indicators.layout import Cells, Layout
+from indicators.layout import AreaGroups, Cells, Layout
 from indicators.partials import Partial
 from indicators.plan import IndicatorPlan, Plan
 from indicators.shard import Shard
@@ -91,7 +91,9 @@ class ShardLane:
         self.city = city
         self.plan = city.plan
         self.name = name
+        senders = list(senders)
         self.clocks = Clocks(senders)
+        self.lanes = len(senders) - 1
         self.shard = Shard(city.plan, city.calendar, Cells(city.areas.locate, city.grid.tile))
         self.recent = [RecentFrames(p, self.shard) for p in city.plan.indicators]
         self.parked = ParkedReadings(len(city.plan.metrics.metrics))
@@ -312,25 +314,6 @@ class ShardLane:
         groups = layout.groups
         return AreaFrame(frame.grouped(groups), groups.kind, groups.uid, groups.tile, groups.district)
 
-    @staticmethod
-    def _past_for_areas(
-        frame: Frame, before: Frame, layout: Layout, at: int, changed: NDArray[np.bool_]
-    ) -> AreaFrame:
-        groups = layout.groups
-        flat = changed[:, groups.perm]
-        if flat.shape[1]:
-            flat = np.logical_or.reduceat(flat, groups.start, axis=1)
-        return AreaFrame(
-            frame.grouped(groups),
-            groups.kind,
-            groups.uid,
-            groups.tile,
-            groups.district,
-            at,
-            flat,
-            before.grouped(groups),
-        )
-
     # -- corrections ---------------------------------------------------------------------------------
 
     def _correct(self, at: int, out: Published, piece: AreaPiece) -> None:
@@ -382,7 +365,7 @@ class ShardLane:
         self,
         plan: IndicatorPlan,
         ends: Ints,
-        old: Frame,
+        frame: Frame,
         cells: Ints,
         at: int,
         out: Published,
@@ -391,23 +374,35 @@ class ShardLane:
         layout = self.shard.layout(plan)
         columns = layout.columns(cells)
         columns = np.sort(columns[columns >= 0])
-        changed = np.zeros((len(ends), layout.size), bool)
-        frame = old
-        if columns.size:
-            rows = np.arange(1, len(ends))
-            excerpt = self.shard.excerpt(plan, layout.cells[columns], ends[rows])
-            new = Evaluation(plan, excerpt, ends[rows]).frame()
-            changed[np.ix_(rows, columns)] = _differs(old.columns(rows, columns), new)
-            frame = old.patched(rows, columns, new)
-            self.recent[plan.index].put(frame)
-        piece.frames.append(self._past_for_areas(frame, old, layout, at, changed))
+        rows, every = np.arange(1, len(ends)), np.arange(len(ends))
+        excerpt = self.shard.excerpt(plan, layout.cells[columns], ends[rows])
+        new = Evaluation(plan, excerpt, ends[rows]).frame()
+        before = frame.columns(every, columns)
+        changed = np.zeros((len(ends), len(columns)), bool)
+        changed[1:] = _differs(before.part(1, len(ends)), new)
+        was = self._judge(plan, before)
+        groups = self._touched_groups(plan, layout, columns[changed.any(axis=0)])
+        past = None
+        if plan.events or (~np.isnan(was.value[1:]) & np.isnan(self._judge(plan, new).value)).any():
+            past = frame.grouped(groups)
+        frame.patch(rows, columns, new)
+        self.recent[plan.index].put(frame)
+        if len(groups.start) or self.lanes > 1:
+            flags = np.zeros((len(ends), layout.size), bool)
+            flags[:, columns] = changed
+            piece.frames.append(_past_frame(frame, groups, at, flags, past))
         if plan.indicator.lowest == "cell" and changed.any():
-            columns = np.flatnonzero(changed.any(axis=0))
-            every = np.arange(len(ends))
-            now, before = (self._judge(plan, f.columns(every, columns)) for f in (frame, old))
-            past = Past(now, before, changed[:, columns])
-            always = np.zeros(past.changed.shape, bool)
-            self.publisher.correct(plan.index, past, layout.cells[columns], always, at, out)
+            now = self._judge(plan, frame.columns(every, columns))
+            always = np.zeros(changed.shape, bool)
+            self.publisher.correct(
+                plan.index, Past(now, was, changed), layout.cells[columns], always, at, out
+            )
+
+    def _touched_groups(self, plan: IndicatorPlan, layout: Layout, columns: Ints) -> AreaGroups:
+        """The areas that hold changed cells; all where other lanes may have changed some, or areas compare."""
+        if self.lanes > 1 or plan.indicator.merge == "max":
+            return layout.groups
+        return layout.groups.holding(columns)
 
     # -- early judgement -----------------------------------------------------------------------------
 
@@ -495,6 +490,17 @@ def _merged(old: Early | None, new: Early) -> Early:
     order = np.argsort(grid, kind="stable")
     row = np.concatenate((old.row, new.row))[order]
     return Early(grid[order], row, np.concatenate((old.value, new.value))[order])
+
+
+def _past_frame(
+    frame: Frame, groups: AreaGroups, at: int, changed: NDArray[np.bool_], before: Frame | None
+) -> AreaFrame:
+    flat = changed[:, groups.perm]
+    if flat.shape[1]:
+        flat = np.logical_or.reduceat(flat, groups.start, axis=1)
+    return AreaFrame(
+        frame.grouped(groups), groups.kind, groups.uid, groups.tile, groups.district, at, flat, before
+    )
 
 
 def _differs(old: Frame, new: Frame) -> NDArray[np.bool_]:

@@ -16,10 +16,12 @@ from bytewax.operators import StatefulBatchLogic
 
 from alerts.incidents import IncidentBook
 from flows.area_step import AreaStep
+from flows.batches import FINAL
 from flows.case_lane import CaseLane
 from flows.city_flow import Steps
 from flows.cold_store import ColdStore
 from flows.lane_state import load, save
+from flows.pieces import BEFORE
 from flows.profile import timed
 from flows.publisher import Published
 from flows.records import PART, Item
@@ -119,6 +121,9 @@ class ShardShell(StatefulBatchLogic[Item, Item, Any]):
         """Pieces in; values, transitions and partials out."""
         with timed("shards"):
             lane = self._lane = self._lane or self._built(values[0].key)
+            begin = min(item.begin for item in values)
+            if lane.closed == BEFORE and begin != FINAL:
+                lane.begin, lane.closed = begin, begin - 1
             out, pieces = lane.take([item.piece for item in values])
             items = [Item("area", CITY, piece) for piece in pieces]
             return [*items, *_outgoing(lane.name, out)], StatefulBatchLogic.RETAIN

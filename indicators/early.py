@@ -51,16 +51,19 @@ class EarlyReadings:
         self._pending = True
 
     def judge(self, done: int, until: int) -> Judgements | None:
-        """The values of all seconds ``done`` < grid <= ``until``."""
+        """The values of all seconds ``done`` <= grid < ``until``.
+
+        A second that ends at ``until`` waits: a partition that has come there may still have readings of it.
+        """
         if not self._pending:
             return None
         rows = np.concatenate([self._rows, *self._new], axis=1)
         self._new = []
         series, ts, value, grid = rows = rows[:, np.lexsort((rows[1], rows[0]))]
-        due = (grid > done) & (grid <= until)
-        self._pending = bool((grid > until).any())
+        due = (grid >= done) & (grid < until)
+        self._pending = bool((grid >= until).any())
         found = self._values(series, ts, value, grid, due) if due.any() else None
-        self._rows = rows[:, (ts > until - self.window) | (grid > until)]
+        self._rows = rows[:, (ts > until - self.window) | (grid >= until)]
         return found
 
     def _values(self, series: Ints, ts: Ints, value: Ints, grid: Ints, due: NDArray[np.bool_]) -> Judgements:

@@ -79,10 +79,10 @@ class Frame:
         ends = np.concatenate([f.ends for f in frames])
         return Frame(frames[0].index, ends, parts, Partial.stacked([f.evidence for f in frames]))
 
-    def patched(self, ends: Ints, where: Ints, new: Frame) -> Frame:
-        """The same with some window ends (positions) and columns taken from a frame of just those."""
-        parts = tuple(p.patched(ends, where, q) for p, q in zip(self.partials, new.partials, strict=True))
-        return replace(self, partials=parts, evidence=self.evidence.patched(ends, where, new.evidence))
+    def patch(self, ends: Ints, where: Ints, new: Frame) -> None:
+        """Overwrite some window ends (positions) and columns by a frame of just those."""
+        for part, fresh in zip((*self.partials, self.evidence), (*new.partials, new.evidence), strict=True):
+            part.patch(ends, where, fresh)
 
     def columns(self, ends: Ints, where: Ints) -> Frame:
         """Some window ends (positions) of some columns."""

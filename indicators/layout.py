@@ -148,6 +148,24 @@ class AreaGroups:
     tile: Ints
     district: Ints
 
+    def holding(self, columns: Ints) -> AreaGroups:
+        """Only the areas that hold any of some columns, each with all its runs."""
+        marked = np.zeros(int(self.perm.max(initial=-1)) + 1, bool)
+        marked[columns] = True
+        sizes = np.diff(self.start, append=len(self.perm))
+        run = np.repeat(np.arange(len(self.start)), sizes)
+        new_area = np.ones(len(self.start), bool)
+        new_area[1:] = (self.kind[1:] != self.kind[:-1]) | (self.uid[1:] != self.uid[:-1])
+        area = np.cumsum(new_area) - 1
+        held = np.zeros(int(area[-1]) + 1 if len(area) else 0, bool)
+        held[area[run[marked[self.perm]]]] = True
+        keep = held[area]
+        perm = self.perm[keep[run]]
+        start = np.cumsum(sizes[keep]) - sizes[keep]
+        return AreaGroups(
+            perm, start, self.kind[keep], self.uid[keep], self.tile[keep], self.district[keep]
+        )
+
 
 @dataclass(frozen=True)
 class Layout:

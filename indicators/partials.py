@@ -86,9 +86,7 @@ class Partial:
 
     @staticmethod
     def stacked(parts: Sequence[Partial]) -> Partial:
-        """The same reduction over consecutive window ends."""
-        if len(parts) == 1:
-            return parts[0]
+        """The same reduction over consecutive window ends, in arrays of its own."""
         columns = tuple(np.concatenate(column) for column in zip(*(p.columns for p in parts), strict=True))
         if parts[0].row is None:
             return replace(parts[0], columns=columns)
@@ -100,22 +98,19 @@ class Partial:
             above += len(part.columns[0])
         return replace(parts[0], columns=columns, row=np.concatenate(rows), value=np.concatenate(values))
 
-    def patched(self, ends: Ints, where: Ints, new: Partial) -> Partial:
-        """The same with window ends ``ends`` (positions) of columns ``where`` taken from ``new``."""
-        columns = []
+    def patch(self, ends: Ints, where: Ints, new: Partial) -> None:
+        """Overwrite some window ends (positions) and columns; the partial must be nobody else's."""
+        place = np.ix_(ends, where)
         for column, fresh in zip(self.columns, new.columns, strict=True):
-            copied = column.copy()
-            copied[np.ix_(ends, where)] = fresh
-            columns.append(copied)
-        if self.row is None or self.value is None or new.row is None or new.value is None:
-            return replace(self, columns=tuple(columns))
-        width = self._width()
+            column[place] = fresh
+        if self.row is None or self.value is None or new.row is None or new.value is None or not len(where):
+            return
         gone = np.zeros(self.columns[0].shape, bool)
-        gone[np.ix_(ends, where)] = True
+        gone[place] = True
         keep = ~gone.ravel()[self.row]
-        moved = ends[new.row // len(where)] * width + where[new.row % len(where)]
-        row = np.concatenate((self.row[keep], moved))
-        return replace(self, columns=tuple(columns), row=row, value=np.concatenate((self.value[keep], new.value)))
+        moved = ends[new.row // len(where)] * self._width() + where[new.row % len(where)]
+        object.__setattr__(self, "row", np.concatenate((self.row[keep], moved)))
+        object.__setattr__(self, "value", np.concatenate((self.value[keep], new.value)))
 
     @staticmethod
     def joined(parts: Sequence[Partial]) -> Partial:

@@ -12,17 +12,20 @@ from tests.oracle.cities import Recipe, recipes
 from tests.oracle.comparison import KIND_BY_LENGTH, differences, run, table_of
 from tests.oracle.door import fates
 
-EXAMPLES = settings(
-    max_examples=6,
+FIXED = settings(
     deadline=None,
     derandomize=True,
     database=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )
+"""The same few cities in every run, not shrunk: each costs seconds."""
+
+MANY = settings(FIXED, max_examples=6)
+SOME = settings(FIXED, max_examples=3)
 
 
-@EXAMPLES
+@MANY
 @given(recipe=recipes(), which=st.integers(0, 10**6), n=st.sampled_from([0, 1]))
 def test_the_comparison_finds_one_wrong_value_and_one_wrong_count(recipe: Recipe, which: int, n: int) -> None:
     city = recipe.city()
@@ -34,7 +37,7 @@ def test_the_comparison_finds_one_wrong_value_and_one_wrong_count(recipe: Recipe
     assert [d.startswith(str(key)) for d in differences(city, table)] == [True]
 
 
-@EXAMPLES
+@MANY
 @given(recipe=recipes())
 def test_a_city_is_refused_what_its_faults_say_and_nothing_else(recipe: Recipe) -> None:
     city = recipe.city()
@@ -43,7 +46,7 @@ def test_a_city_is_refused_what_its_faults_say_and_nothing_else(recipe: Recipe) 
     assert met["duplicate"] == city.duplicates
 
 
-@EXAMPLES
+@MANY
 @given(recipe=recipes(), batch_size=st.sampled_from([1, 7, 1000]), lanes=st.sampled_from([1, 2]))
 def test_every_value_equals_the_one_recomputed_from_raw_records(
     recipe: Recipe, batch_size: int, lanes: int
@@ -59,7 +62,7 @@ def test_every_value_equals_the_one_recomputed_from_raw_records(
     assert summary["accepted"] == summary["received"] - refused
 
 
-@EXAMPLES
+@SOME
 @given(recipe=recipes(), batch_size=st.sampled_from([1, 7]))
 def test_the_table_does_not_depend_on_batches_or_lanes(recipe: Recipe, batch_size: int) -> None:
     city = recipe.city()
@@ -70,7 +73,7 @@ def test_the_table_does_not_depend_on_batches_or_lanes(recipe: Recipe, batch_siz
     assert not wrong, f"{len(wrong)} differences, the first ones:\n" + "\n".join(wrong[:12])
 
 
-@EXAMPLES
+@SOME
 @given(recipe=recipes())
 def test_children_add_up_to_their_parent(recipe: Recipe) -> None:
     city = recipe.city()

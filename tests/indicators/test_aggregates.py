@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indicators.aggregates import AGGREGATES, Window, aggregate, quantile_of, time_outside
@@ -115,6 +115,7 @@ def plainly(sample: dict[int, float], at: int, window: int, period: int, *, refe
 
 
 @pytest.mark.parametrize("fn", AGGREGATES)
+@settings(max_examples=40)
 @given(samples=samples, ends=end_lists, window=windows, period=periods, offset=st.sampled_from([0, HOUR]), data=st.data())
 def test_all_window_ends_at_once_give_what_plain_python_finds(
     fn: str,

@@ -1,0 +1,37 @@
+"""Where the windows of a city begin: where its first record in time takes effect (R1, R4).
+
+The source finds it out, for all lanes alike: a lane whose own first record comes later still has sensors that
+were expected to report from the city's beginning on, and the areas above it need them (R11).
+"""
+
+from __future__ import annotations
+
+from flows.batches import FINAL, Ints
+from flows.pieces import Clock
+
+
+class Beginning:
+    """The earliest time at which a record in time takes effect.
+
+    >>> import numpy as np
+    >>> beginning = Beginning()
+    >>> beginning.note(np.array([70_000, 5_000]), np.array([120_000, 120_000]), 60_000)
+    >>> beginning.known(Clock(100_000)) == FINAL, beginning.known(Clock(130_000))
+    (True, 120000)
+    """
+
+    def __init__(self, first: int = FINAL) -> None:
+        self.first = first
+        self._settled = False
+
+    def note(self, ts: Ints, effective: Ints, slice_ms: Ints | int) -> None:
+        """Records that were admitted: int64[n] ms, and the slice lengths of their metrics."""
+        if not self._settled:
+            # One that is late takes effect a whole slice or more after its time.
+            in_time = effective[effective - ts < slice_ms]
+            self.first = min(self.first, int(in_time.min(initial=FINAL)))
+
+    def known(self, clock: Clock) -> int:
+        """The beginning if no record to come can be before it, else FINAL."""
+        self._settled = self._settled or clock.watermark >= self.first
+        return self.first if self._settled else FINAL
