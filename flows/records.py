@@ -17,19 +17,17 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import msgspec
 import numpy as np
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
-from flows.admission import ReadingAdmission
 from flows.batches import FINAL, ReadingBatch
 from flows.beginning import Beginning
-from flows.case_admission import EventAdmission, FeedbackAdmission
+from flows.failures import noted
+from flows.inputs import Input, InputFile, door
 from flows.pace import Pace
 from flows.pieces import BEFORE, CasePiece, Clock, ShardPiece
 from flows.profile import SECONDS, timed
-from flows.provenance import Admitted, Origin
-from flows.record_files import Block, RecordFile, decode
+from flows.provenance import Admitted
 from flows.registry import Registry
 from flows.router import STRAY_SLICE, Lanes, Router
 from flows.shard_lane import City
@@ -52,33 +50,6 @@ class Item:
     begin: int = FINAL
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
-    """A file and what it holds: readings, events or feedback."""
-
-    path: Path
-    kind: str
-
-
-class _File:
-    """One file, its position and its door."""
-
-    def __init__(self, source: Input, number: int, door: Any) -> None:
-        self.kind = source.kind
-        self.name = source.path.name
-        self.number = number
-        self.file = RecordFile(source.path, source.kind)  # type: ignore[arg-type]
-        self.door = door
-        self.ended = False
-        # A recording cannot say when its records came; the time it was written says by when they had.
-        self.received = source.path.stat().st_mtime_ns // 1_000_000
-
-    def clock(self) -> int:
-        if self.ended:
-            return FINAL
-        return BEFORE if self.door.maximum < 0 else int(self.door.maximum)
-
-
 class ReplayPart(StatefulSourcePartition[Item, bytes]):
     """Reads all files; the snapshot holds positions, admission state and counts."""
 
@@ -87,9 +58,9 @@ class ReplayPart(StatefulSourcePartition[Item, bytes]):
         self._settings = settings
         city, lanes = settings.city, settings.lanes
         self._router = Router(PART, lanes, city.plan.slice_ms, city.calendar.slice_origin)
-        states = resume["doors"] if resume else [None] * len(settings.inputs)
+        states = resume["files"] if resume else [None] * len(settings.inputs)
         self._files = [
-            _File(source, i, settings.door(source.kind, state))
+            InputFile(source, i, door(source.kind, city, settings.registry, state and state["door"]), state)
             for i, (source, state) in enumerate(zip(settings.inputs, states, strict=True))
         ]
         self._beginning = Beginning()
@@ -99,7 +70,7 @@ class ReplayPart(StatefulSourcePartition[Item, bytes]):
         self._finished = False
         self._held: tuple[float, float] | None = None
         self._started = time.time()
-        self.decode_seconds = 0.0
+        self._decoding = -SECONDS["decode"]
         if resume:
             self._restore(resume)
         self._read = 0
@@ -110,14 +81,13 @@ class ReplayPart(StatefulSourcePartition[Item, bytes]):
         self._beginning = Beginning(resume["begin"])
         self._told, self._finished = resume["told"], resume["finished"]
         self._started -= resume["spent"]
-        self.decode_seconds = resume["decode_seconds"]
-        for file, (position, ended) in zip(self._files, resume["files"], strict=True):
-            file.file.seek(position)
-            file.ended = ended
+        self._decoding += resume["decode_seconds"]
         if self._finished:
             self._write_totals()
 
+    @noted()
     def next_batch(self) -> list[Item]:
+        """The pieces of the next block of the file that is furthest behind."""
         self._note_pause()
         if self._finished:
             raise StopIteration
@@ -127,18 +97,13 @@ class ReplayPart(StatefulSourcePartition[Item, bytes]):
         self._wait = self._pace.ahead(self._clock().maximum)
         if self._wait:
             return []
-        file = min(open_files, key=lambda f: (f.clock(), f.number))
-        with timed("read"):
-            block = file.file.read(self._settings.batch_size)
+        file = min(open_files, key=lambda f: (f.clock, f.number))
+        admitted = file.next(self._settings.batch_size)
         self._advance()
-        if block is None:
-            file.ended = True
-            with timed("admit"):
-                admitted = file.door.finish() if file.kind != "feedback" else None
-            return [] if admitted is None else self._items(file, admitted)
-        return self._items(file, self._admit(file, block))
+        return [] if admitted is None else self._items(file, admitted)
 
     def next_awake(self) -> datetime | None:
+        """At once, unless the pace says otherwise."""
         return datetime.now(UTC) + timedelta(seconds=self._wait) if self._wait else None
 
     def _note_pause(self) -> None:
@@ -149,27 +114,11 @@ class ReplayPart(StatefulSourcePartition[Item, bytes]):
             self._held = None
 
     def _advance(self) -> None:
-        read = sum(f.file.bytes_read for f in self._files)
+        read = sum(f.bytes_read for f in self._files)
         self._settings.progress(read - self._read)
         self._read = read
 
-    def _admit(self, file: _File, block: Block) -> Admitted[Any]:
-        begin = SECONDS["decode"]
-        with timed("decode"):
-            columns, refused = decode(block, file.kind)  # type: ignore[call-overload]
-        self.decode_seconds += SECONDS["decode"] - begin
-        origin = Origin(
-            source=file.name,
-            partition=file.number,
-            offset=block.first + np.arange(len(block), dtype=np.int64),
-            raw=_raw_of(block),
-            ts_received=file.received,
-        )
-        with timed("admit"):
-            found: Admitted[Any] = file.door.admit(columns, origin, refused)
-        return found
-
-    def _items(self, file: _File, admitted: Admitted[Any]) -> list[Item]:
+    def _items(self, file: InputFile, admitted: Admitted[Any]) -> list[Item]:
         if self._settings.stop_after == "decode":
             return []
         with timed("route"):
@@ -180,45 +129,46 @@ class ReplayPart(StatefulSourcePartition[Item, bytes]):
                 pieces = self._router.readings(
                     clock, admitted.new, admitted.batch, admitted.strays, tell_all=tell
                 )
-                items += self._shard_items(pieces, self._begin_of(clock, admitted))
+                self._note_begin(admitted)
+                items += self._shard_items(clock, pieces)
                 if tell:
                     items += [Item("case", key, piece) for key, piece in self._router.events(clock, None)]
             else:
                 records = admitted.batch if file.kind == "events" else None
-                begin = self._begin_of(clock, admitted) if records is not None else FINAL
+                if records is not None:
+                    self._note_begin(admitted)
                 if tell or records is not None:
                     items += [Item("case", key, piece) for key, piece in self._router.events(clock, records)]
                 if tell:
-                    items += self._quiet(clock, begin)
+                    items += self._quiet(clock)
                 if file.kind == "feedback" and len(admitted.batch):
                     items.append(Item("feedback", "city", admitted.batch))
             if tell:
                 self._told = clock.maximum
         return items
 
-    def _begin_of(self, clock: Clock, admitted: Admitted[Any]) -> int:
-        batch, plan = admitted.batch, self._settings.city.plan
+    def _note_begin(self, admitted: Admitted[Any]) -> None:
+        batch, note = admitted.batch, self._beginning.note
         if isinstance(batch, ReadingBatch):
-            self._beginning.note(batch.ts, batch.effective, self._router.slices(batch.series))
+            note(batch.ts, batch.effective, self._router.slices(batch.series))
         else:
             own = np.flatnonzero(batch.cell >= 0)
-            self._beginning.note(batch.ts[own], batch.effective[own], plan.event_slice_ms[batch.type[own]])
+            slices = self._settings.city.plan.event_slice_ms[batch.type[own]]
+            note(batch.ts[own], batch.effective[own], slices)
         if admitted.strays is not None:
-            self._beginning.note(admitted.strays.ts, admitted.strays.effective, STRAY_SLICE)
-        return self._beginning.known(clock)
+            note(admitted.strays.ts, admitted.strays.effective, STRAY_SLICE)
 
-    @staticmethod
-    def _shard_items(pieces: Iterable[tuple[str, ShardPiece]], begin: int) -> list[Item]:
+    def _shard_items(self, clock: Clock, pieces: Iterable[tuple[str, ShardPiece]]) -> list[Item]:
+        begin = self._beginning.known(clock)
         return [Item("shard", key, piece, begin) for key, piece in pieces]
 
-    def _quiet(self, clock: Clock, begin: int) -> list[Item]:
-        return self._shard_items(((key, ShardPiece(PART, clock)) for key in self._settings.lanes.shards), begin)
+    def _quiet(self, clock: Clock) -> list[Item]:
+        pieces = ((key, ShardPiece(PART, clock)) for key in self._settings.lanes.shards)
+        return self._shard_items(clock, pieces)
 
     def _clock(self) -> Clock:
-        return Clock(min(f.clock() for f in self._files if not f.ended)) if self._open() else Clock(self._told)
-
-    def _open(self) -> bool:
-        return any(not f.ended for f in self._files)
+        open_files = [f.clock for f in self._files if not f.ended]
+        return Clock(min(open_files, default=self._told))
 
     def _finish(self) -> list[Item]:
         self._finished = True
@@ -227,7 +177,7 @@ class ReplayPart(StatefulSourcePartition[Item, bytes]):
         if self._settings.stop_after == "decode":
             return []
         cases = [Item("case", key, CasePiece(PART, clock)) for key in self._settings.lanes.cases]
-        return [*cases, *self._quiet(clock, self._beginning.known(clock))]
+        return [*cases, *self._quiet(clock)]
 
     def _last(self) -> int:
         """The largest event time, -1 if there was none."""
@@ -238,7 +188,7 @@ class ReplayPart(StatefulSourcePartition[Item, bytes]):
 
     def totals(self) -> dict[str, Any]:
         """The counts of all doors together (C-2.5)."""
-        tallies = [(f.kind, f.door.tally) for f in self._files]
+        tallies = [(f.kind, f.tally) for f in self._files]
         rejected: dict[str, int] = {}
         for _, tally in tallies:
             for reason, count in tally.rejected.items():
@@ -253,11 +203,13 @@ class ReplayPart(StatefulSourcePartition[Item, bytes]):
             "events": sum(t.accepted for kind, t in tallies if kind == "events"),
             "feedback": sum(t.accepted for kind, t in tallies if kind == "feedback"),
             "watermark": self._last(),
-            "decode_seconds": self.decode_seconds,
+            "decode_seconds": self._decoding + SECONDS["decode"],
             "started": self._started,
         }
 
+    @noted()
     def snapshot(self) -> bytes:
+        """Positions, what the doors remember, where series go, and all counts."""
         if not self._settings.durable:
             return b""
         self._held = perf_counter(), _busy()
@@ -267,19 +219,19 @@ class ReplayPart(StatefulSourcePartition[Item, bytes]):
 
     def _state(self) -> dict[str, Any]:
         return {
-            "doors": [f.door.state() for f in self._files],
-            "files": [(f.file.position(), f.ended) for f in self._files],
+            "files": [f.state() for f in self._files],
             "router": self._router.state(),
             "begin": self._beginning.first,
             "told": self._told,
             "finished": self._finished,
             "spent": time.time() - self._started,
-            "decode_seconds": self.decode_seconds,
+            "decode_seconds": self._decoding + SECONDS["decode"],
         }
 
     def close(self) -> None:
+        """Let go of the files."""
         for file in self._files:
-            file.file.close()
+            file.close()
 
 
 @dataclass(frozen=True)
@@ -298,40 +250,15 @@ class ReplaySource(FixedPartitionedSource[Item, bytes]):
     durable: bool = False
 
     def list_parts(self) -> list[str]:
+        """The one part."""
         return [PART]
 
+    @noted()
     def build_part(self, step_id: str, for_part: str, resume_state: bytes | None) -> ReplayPart:
+        """The part, from a snapshot on or new."""
         del step_id, for_part
         return ReplayPart(self, resume_state)
-
-    def door(self, kind: str, state: dict[str, Any] | None) -> Any:
-        """The admission of one file."""
-        city = self.city
-        origin = city.calendar.slice_origin
-        if kind == "readings":
-            return ReadingAdmission(
-                city.plan.metrics, city.plan.slice_ms, city.grid, self.registry, origin, state=state
-            )
-        if kind == "events":
-            return EventAdmission(city.plan.metrics, city.plan.event_slice_ms, city.grid, origin, state=state)
-        return FeedbackAdmission(state=state)
 
 
 def _busy() -> float:
     return sum(SECONDS[part] for part in ("cases", "shards", "areas"))
-
-
-def _raw_of(block: Block) -> Callable[[int, int], bytes]:
-    messages = block.messages
-
-    def raw(message: int, index: int) -> bytes:
-        if not isinstance(messages, list):
-            row = messages.slice(message, 1).to_pylist()[0]
-            return msgspec.json.encode(row, enc_hook=str)
-        line = messages[message]
-        if line.lstrip()[:1] == b"[":
-            return bytes(msgspec.json.decode(line, type=list[msgspec.Raw])[index])
-        return line
-
-    return raw
-

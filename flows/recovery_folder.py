@@ -66,7 +66,7 @@ class RecoveryFolder:
         for left in (self.engine, self.path / "cold"):
             shutil.rmtree(left, ignore_errors=True)
         self.engine.mkdir(parents=True)
-        init_db_dir(self.engine, PARTITIONS)
+        init_db_dir(self.engine, PARTITIONS)  # type: ignore[no-untyped-call]
         draft = self.path / ".run.json.draft"
         draft.write_text(json.dumps(dict(wanted)), encoding="utf-8")
         draft.replace(self._description)

@@ -19,10 +19,11 @@ from bytewax.recovery import RecoveryConfig
 from bytewax.run import cli_main
 
 from flows.city_flow import Ends, build
+from flows.inputs import Input
 from flows.processes import run_processes
 from flows.profile import SECONDS
 from flows.progress import reading_bar
-from flows.records import PART, Input, ReplaySource
+from flows.records import PART, ReplaySource
 from flows.recovery_folder import RecoveryFolder
 from flows.registry import Registry, read_registry
 from flows.router import Lanes
@@ -149,8 +150,11 @@ def lane_count(options: ReplayOptions) -> int:
 
 
 def _inputs(options: ReplayOptions) -> tuple[Input, ...]:
-    named = (("readings", options.readings), ("events", options.events), ("feedback", options.feedback))
-    return tuple(Input(path, kind) for kind, paths in named for path in paths)
+    return (
+        *(Input(path, "readings") for path in options.readings),
+        *(Input(path, "events") for path in options.events),
+        *(Input(path, "feedback") for path in options.feedback),
+    )
 
 
 def _registry(options: ReplayOptions) -> Registry | None:
@@ -221,8 +225,10 @@ def run_flow(
     """Run the flow in this process, alone or as one of several."""
     recovery = None
     if options.recovery is not None:
-        recovery = RecoveryConfig(str(RecoveryFolder(options.recovery).engine))
-    cli_main(
+        recovery = RecoveryConfig(  # type: ignore[no-untyped-call]
+            str(RecoveryFolder(options.recovery).engine)
+        )
+    cli_main(  # type: ignore[no-untyped-call]
         flow,
         process_id=process,
         addresses=None if ports is None else [f"127.0.0.1:{port}" for port in ports],
@@ -266,7 +272,7 @@ def _summary(options: ReplayOptions, begin: float, others_mb: float) -> Summary:
         readings_per_second=totals["readings"] / seconds if seconds else 0.0,
         peak_rss_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 + others_mb,
         catalogue_hash=_catalogue(options).hash,
-        **COSTS.summary(),
+        **COSTS.summary(),  # type: ignore[arg-type]
         profile={part: round(s, 4) for part, s in sorted(SECONDS.items())},
     )
     (options.out / "summary.json").write_bytes(msgspec.json.format(msgspec.json.encode(summary), indent=2))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from flows.batches import CaseRecords, Ints, NewSeries, ReadingBatch, Strays
 from flows.corrections import STRAY
@@ -93,7 +94,7 @@ class Router:
                 pieces.append((name, ShardPiece(self.sender, clock, fresh, part, out, notices)))
         return pieces
 
-    def slices(self, series: Ints) -> Ints:
+    def slices(self, series: NDArray[np.int32]) -> Ints:
         """The slice length of each series' metric, ms."""
         return self.slice_ms[self._metric[series]]
 

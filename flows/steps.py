@@ -20,6 +20,7 @@ from flows.batches import FINAL
 from flows.case_lane import CaseLane
 from flows.city_flow import Steps
 from flows.cold_store import ColdStore
+from flows.failures import noted
 from flows.lane_state import load, save
 from flows.pieces import BEFORE
 from flows.profile import timed
@@ -62,6 +63,7 @@ class Run:
 class CasesShell(StatefulBatchLogic[Item, Item, Any]):
     """A case lane in the flow."""
 
+    @noted()
     def __init__(self, run: Run, snapshot: bytes | None) -> None:
         """Empty, or as a snapshot left it."""
         self._run = run
@@ -77,6 +79,7 @@ class CasesShell(StatefulBatchLogic[Item, Item, Any]):
             name, [PART], lanes.shards, lanes.of_cell, city.plan.event_slice_ms, city.calendar.slice_origin
         )
 
+    @noted()
     def on_batch(self, values: list[Item]) -> Batch:
         """Pieces in, placed cases for every shard lane out."""
         with timed("cases"):
@@ -84,6 +87,7 @@ class CasesShell(StatefulBatchLogic[Item, Item, Any]):
             found = lane.take([item.piece for item in values])
             return [Item("shard", key, piece) for key, piece in found], StatefulBatchLogic.RETAIN
 
+    @noted()
     def snapshot(self) -> bytes:
         """Cases and what is parked."""
         lane = self._lane
@@ -95,6 +99,7 @@ class CasesShell(StatefulBatchLogic[Item, Item, Any]):
 class ShardShell(StatefulBatchLogic[Item, Item, Any]):
     """A shard lane in the flow."""
 
+    @noted()
     def __init__(self, run: Run, snapshot: bytes | None) -> None:
         """Empty, or as a snapshot and its slices on disk left it."""
         self._run = run
@@ -117,6 +122,7 @@ class ShardShell(StatefulBatchLogic[Item, Item, Any]):
             self._cold = ColdStore(self._run.recovery / "cold" / f"{lane.name}.sqlite")
         return self._cold
 
+    @noted()
     def on_batch(self, values: list[Item]) -> Batch:
         """Pieces in; values, transitions and partials out."""
         with timed("shards"):
@@ -128,6 +134,7 @@ class ShardShell(StatefulBatchLogic[Item, Item, Any]):
             items = [Item("area", CITY, piece) for piece in pieces]
             return [*items, *_outgoing(lane.name, out)], StatefulBatchLogic.RETAIN
 
+    @noted()
     def snapshot(self) -> bytes:
         """The hot part; changed slices are on disk before this returns."""
         lane = self._lane
@@ -142,6 +149,7 @@ class ShardShell(StatefulBatchLogic[Item, Item, Any]):
 class AreasShell(StatefulBatchLogic[Item, Item, Any]):
     """The area step in the flow."""
 
+    @noted()
     def __init__(self, run: Run, snapshot: bytes | None) -> None:
         """Empty, or as a snapshot left it."""
         self._run = run
@@ -149,11 +157,13 @@ class AreasShell(StatefulBatchLogic[Item, Item, Any]):
         if snapshot:
             self._step.restore(thaw(snapshot))
 
+    @noted()
     def on_batch(self, values: list[Item]) -> Batch:
         """Partials in, values and transitions of areas out."""
         with timed("areas"):
             return _outgoing("areas", self._step.take([item.piece for item in values])), False
 
+    @noted()
     def snapshot(self) -> bytes:
         """Areas, their levels, and partials that wait for other lanes."""
         return self._run.frozen("areas", self._step.state)
@@ -162,11 +172,13 @@ class AreasShell(StatefulBatchLogic[Item, Item, Any]):
 class IncidentsShell(StatefulBatchLogic[Item, Item, Any]):
     """Incidents of the city: transitions pass through, each opening or changing its incident."""
 
+    @noted()
     def __init__(self, run: Run, snapshot: bytes | None) -> None:
         """Empty, or as a snapshot left it."""
         self._run = run
         self._book = IncidentBook(thaw(snapshot) if snapshot else None)
 
+    @noted()
     def on_batch(self, values: list[Item]) -> Batch:
         """Transitions in, the same and incidents out."""
         out = []
@@ -176,6 +188,7 @@ class IncidentsShell(StatefulBatchLogic[Item, Item, Any]):
                 out += [Item("alert", CITY, item.piece), Item("incident", CITY, changed)]
         return out, False
 
+    @noted()
     def snapshot(self) -> bytes:
         """All incidents."""
         return self._run.frozen("incidents", self._book.state)

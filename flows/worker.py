@@ -8,8 +8,10 @@ import resource
 import sys
 import threading
 import time
+import traceback
 from typing import Any
 
+from flows.failures import FIRST, root, told
 from flows.profile import SECONDS
 from flows.replay import flow_of, options_from, run_flow
 from flows.snapshots import COSTS
@@ -18,7 +20,7 @@ _REPORT_EVERY = 0.1
 """Seconds between two reports of progress."""
 
 
-def main() -> int:
+def main() -> None:
     """Run this process's share of the flow; exit code 1 if that fails."""
     order = json.loads(sys.stdin.buffer.readline())
     ports = order.pop("ports")
@@ -30,13 +32,16 @@ def main() -> int:
         flow = flow_of(options, report.read)
         stage = "work"
         run_flow(flow, options, int(sys.argv[1]), ports)
-    except Exception as error:  # noqa: BLE001 - all that can go wrong is told to the parent
-        cause = root(error)
-        report.say({"failed": {"kind": stage, "message": f"{type(cause).__name__}: {cause}"}})
-        return 1
+    except BaseException as error:  # noqa: BLE001 - the engine panics where another process died
+        if FIRST or isinstance(error, Exception):
+            cause = root(FIRST[0] if FIRST else error)
+            report.say({"failed": {"kind": stage, "message": told(cause)}})
+        traceback.print_exc()
+        sys.stderr.flush()
+        # What is left of the engine after a failure may hang.
+        os._exit(1)
     report.say({"read": report.unsaid})
     report.say({"done": figures()})
-    return 0
 
 
 def figures() -> dict[str, Any]:
@@ -44,17 +49,6 @@ def figures() -> dict[str, Any]:
     usage = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     costs = {"sizes": COSTS.sizes, "pauses": COSTS.pauses, "cold": COSTS.cold}
     return {"profile": dict(SECONDS), "costs": costs, "peak_rss_mb": usage}
-
-
-def root(error: BaseException) -> BaseException:
-    """The first failure of a chain: the engine wraps what a step raises, once for every layer.
-
-    >>> root(RuntimeError("outer"))
-    RuntimeError('outer')
-    """
-    while (earlier := error.__cause__ or error.__context__) is not None:
-        error = earlier
-    return error
 
 
 class Report:
@@ -87,4 +81,4 @@ def _end_with_parent() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

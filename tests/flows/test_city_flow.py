@@ -28,12 +28,13 @@ def streams(step: Any, names: list[str]) -> Iterator[str]:
 def test_the_step_ids_are_the_frozen_ones(flow: Dataflow) -> None:
     # The engine finds a step's state by its id: a renamed step would silently start empty.
     assert tuple(step.step_id for step in flow.substeps) == tuple(f"city.{name}" for name in STEPS)
-    assert STEPS == (
+    frozen = (
         *("records", "control", "inputs", "to_rejects", "to_cases", "cases", "to_shards", "shard_in"),
         *("shards_merged", "shards", "to_areas", "areas", "published", "to_values", "to_incidents"),
         *("to_feedback", "incidents_in", "incidents", "to_alerts", "to_incident_lines"),
         *("rejects_out", "values_out", "alerts_out", "incidents_out"),
     )
+    assert frozen == STEPS
 
 
 def test_every_stream_is_made_by_one_step_and_used_by_another(flow: Dataflow) -> None:

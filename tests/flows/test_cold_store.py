@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows.cold_store import ColdStore, ColdStoreError
-from indicators.slices import SliceRing
+from indicators.slices import Slice, SliceRing
 
 LENGTH = 60
 METRICS = 2
@@ -34,10 +35,11 @@ def empty() -> list[SliceRing]:
 
 
 def content(rings: list[SliceRing]) -> Content:
-    return [
-        {k: list(zip(s.series.tolist(), s.ts.tolist(), s.value.tolist(), strict=True)) for k, s in r.slices.items()}
-        for r in rings
-    ]
+    return [{k: rows_of(part) for k, part in ring.slices.items()} for ring in rings]
+
+
+def rows_of(part: Slice) -> list[tuple[int, int, int]]:
+    return list(zip(part.series.tolist(), part.ts.tolist(), part.value.tolist(), strict=True))
 
 
 def insert(ring: SliceRing, rows: list[tuple[int, int, int]]) -> None:
@@ -47,16 +49,16 @@ def insert(ring: SliceRing, rows: list[tuple[int, int, int]]) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(steps=STEPS)
-def test_after_any_crash_the_rings_are_those_of_the_snapshot(steps: list[tuple[object, ...]]) -> None:
+def test_after_any_crash_the_rings_are_those_of_the_snapshot(steps: list[tuple[Any, ...]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "lane.sqlite")
         store, rings, seq = ColdStore(path), empty(), 0
         taken: dict[int, Content] = {0: content(rings)}
         for step, *arguments in steps:
             if step == "insert":
-                insert(rings[arguments[0]], arguments[1])  # type: ignore[call-overload, arg-type]
+                insert(rings[arguments[0]], arguments[1])
             elif step == "forget":
-                rings[arguments[0]].forget(arguments[1])  # type: ignore[call-overload, arg-type]
+                rings[arguments[0]].forget(arguments[1])
             elif step == "snapshot":
                 seq += 1
                 store.write(seq, rings)
@@ -64,7 +66,7 @@ def test_after_any_crash_the_rings_are_those_of_the_snapshot(steps: list[tuple[o
             else:
                 # The latest snapshot may not have been committed; the one before it has.
                 store.close()
-                seq = max(seq - int(bool(arguments[0])), 0)
+                seq = max(seq - int(arguments[0]), 0)
                 taken = {n: t for n, t in taken.items() if n <= seq}
                 store, rings = ColdStore(path), empty()
                 store.read(seq, rings)

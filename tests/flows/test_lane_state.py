@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from alerts.transitions import Transition
 from flows.cold_store import ColdStoreError
-from flows.records import Input, Item, ReplayPart, ReplaySource
+from flows.inputs import Input
+from flows.records import Item, ReplayPart, ReplaySource
 from flows.registry import read_registry
 from flows.replay import ReplayOptions, city_of
 from flows.router import Lanes
@@ -35,8 +36,7 @@ class Engine:
     def __init__(self, city: Path, folder: Path, snapshot: dict[Any, bytes] | None = None) -> None:
         lanes = Lanes(LANES, CITY.grid)
         snapshot = snapshot or {}
-        names = {"readings": "readings", "events": "events"}
-        inputs = tuple(Input(city / f"{name}.jsonl", kind) for name, kind in names.items())
+        inputs = (Input(city / "readings.jsonl", "readings"), Input(city / "events.jsonl", "events"))
         registry, _ = read_registry(city / "sensors.csv", "Asia/Shanghai")
         totals = folder / "totals.json"
         source = ReplaySource(inputs, CITY, lanes, registry, 200, totals, lambda _: None, durable=True)

@@ -194,7 +194,9 @@ def test_the_evidence_counts_readings_sensors_and_recent_input(
         sensors = {code: c.sensors(code) for code in codes}
         later = {code: {(r.sensor, r.place) for r in stream if r.metric == code} for code in codes}
         n = sum(len(c.pooled(code)) for code in codes)
-        present = [sum(not math.isnan(c.last(code, s)) for s in sensors[code]) for code in codes]
+        present = [
+            sum(c.count(code, s) > 0 or not math.isnan(c.last(code, s)) for s in sensors[code]) for code in codes
+        ]
         expected = [len(later[code]) if registered else len(sensors[code]) for code in codes]
         recent = sum(len(s) for s in sensors.values())
         assert [int(column[i, 0]) for column in found] == [n, *present, *expected, recent]

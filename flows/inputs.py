@@ -1,0 +1,122 @@
+"""One file of records and its door: blocks of bytes -> admitted records, from any place on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from flows.admission import ReadingAdmission
+from flows.batches import FINAL
+from flows.case_admission import EventAdmission, FeedbackAdmission
+from flows.pieces import BEFORE
+from flows.profile import timed
+from flows.provenance import Admitted, Origin, Tally, json_records
+from flows.record_files import Block, RecordFile, decode
+from flows.registry import Registry
+from flows.shard_lane import City
+from flows.wire import Kind
+
+Door = ReadingAdmission | EventAdmission | FeedbackAdmission
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A file and what it holds: readings, events or feedback."""
+
+    path: Path
+    kind: Kind
+
+
+class InputFile:
+    """A file that is being read: its position, its door, whether it has ended."""
+
+    def __init__(self, source: Input, number: int, door: Door, state: dict[str, Any] | None = None) -> None:
+        """Begin at the start of the file, or where ``state()`` was taken (then with the door's state too)."""
+        self.kind = source.kind
+        self.number = number
+        self.door = door
+        self.ended = False
+        self._name = source.path.name
+        self._file = RecordFile(source.path, source.kind)
+        # A recording cannot say when its records came; the time it was written says by when they had.
+        self._received = source.path.stat().st_mtime_ns // 1_000_000
+        if state is not None:
+            self._file.seek(state["position"])
+            self.ended = state["ended"]
+
+    @property
+    def tally(self) -> Tally:
+        """What became of the records so far."""
+        return self.door.tally
+
+    @property
+    def bytes_read(self) -> int:
+        """How much of the file has been read."""
+        return self._file.bytes_read
+
+    @property
+    def clock(self) -> int:
+        """Running maximum of the file in ms, BEFORE its first record, FINAL after its last."""
+        if self.ended:
+            return FINAL
+        return BEFORE if self.door.maximum < 0 else int(self.door.maximum)
+
+    def next(self, count: int) -> Admitted[Any] | None:
+        """Judge the next records, at most ``count``; at the end, what still waits (None for feedback)."""
+        with timed("read"):
+            block = self._file.read(count)
+        if block is not None:
+            return self._admit(block)
+        self.ended = True
+        if isinstance(self.door, FeedbackAdmission):
+            return None
+        with timed("admit"):
+            return self.door.finish()
+
+    def _admit(self, block: Block) -> Admitted[Any]:
+        with timed("decode"):
+            columns, refused = decode(block, self.kind)
+        origin = Origin(
+            source=self._name,
+            partition=self.number,
+            offset=block.first + np.arange(len(block), dtype=np.int64),
+            raw=_raw_of(block),
+            ts_received=self._received,
+        )
+        with timed("admit"):
+            found: Admitted[Any] = self.door.admit(columns, origin, refused)  # type: ignore[arg-type]
+        return found
+
+    def state(self) -> dict[str, Any]:
+        """The position and the door's state, as plain copied data."""
+        return {"position": self._file.position(), "ended": self.ended, "door": self.door.state()}
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+
+def door(kind: Kind, city: City, registry: Registry | None, state: dict[str, Any] | None) -> Door:
+    """The admission of one file, from a state on or new."""
+    origin, plan = city.calendar.slice_origin, city.plan
+    if kind == "readings":
+        return ReadingAdmission(plan.metrics, plan.slice_ms, city.grid, registry, origin, state=state)
+    if kind == "events":
+        return EventAdmission(plan.metrics, plan.event_slice_ms, city.grid, origin, state=state)
+    return FeedbackAdmission(state=state)
+
+
+def _raw_of(block: Block) -> Callable[[int, int], bytes]:
+    messages = block.messages
+    if isinstance(messages, list):
+        return json_records(messages)
+
+    def raw(message: int, _: int) -> bytes:
+        return msgspec.json.encode(messages.slice(message, 1).to_pylist()[0], enc_hook=str)
+
+    return raw
