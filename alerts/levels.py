@@ -14,7 +14,7 @@ from alerts.level_log import LevelLog
 from alerts.timeline import EARLY, Move, Timeline
 from alerts.timeline_columns import pack, unpack
 from alerts.transitions import RawTransition
-from indicators.tolerance import Array
+from indicators.tolerance import Array, Flags
 
 _VERSION = 1
 
@@ -60,6 +60,17 @@ class LevelBank:
     def standing(self) -> Levels:
         """uint8[n]: the level of each area's alert, early judgement included."""
         return self._standing.copy()
+
+    def levels_of(self, rows: Rows) -> Levels:
+        """uint8[m]: the level of some areas after their latest closed window."""
+        return self._level[rows]
+
+    def occupied(self, rows: Rows) -> Flags:
+        """bool[m]: areas with a level, a standing alert, or a level whose ``for`` has begun."""
+        found = (self._level[rows] > 0) | (self._standing[rows] > 0)
+        if self._since.shape[1]:
+            found |= (self._since[rows] != NEVER).any(axis=1)
+        return found
 
     def ensure(self, areas: int) -> None:
         """Have at least ``areas`` rows; new ones have no level."""

@@ -205,6 +205,8 @@ class AreaStep:
                     plan.index, _none(), np.empty(0, np.int64), np.empty((0, 0), bool), early, early_before, out
                 )
             return
+        if not frames:
+            ends = self._eventful(plan, ends)
         cuts = {int(f.frame.ends[-1]) for f in frames} | {int(ends[-1])}
         cuts |= {int(ends[i]) for i in range(_CHUNK - 1, len(ends), _CHUNK)}
         starts = {int(f.frame.ends[0]) for f in frames}
@@ -221,6 +223,15 @@ class AreaStep:
                 done = int(np.searchsorted(early.grid, last_part))
                 early = Early(early.grid[done:], early.row[done:], early.value[done:])
                 first = last
+
+    def _eventful(self, plan: IndicatorPlan, ends: Ints) -> Ints:
+        """Of windows without any data, those that can bring a row: all if no data is a value, such as 0."""
+        frame = Evaluation(plan, self._empty, ends[:1]).frame().at(np.empty(0, np.int64), 1)
+        value = judge(plan, frame, self.city.calendar, self.plan.catalogue.settings).value
+        if not np.isnan(value).all():
+            return ends
+        born = self.areas.birth[(self.areas.birth > ends[0]) & (self.areas.birth <= ends[-1])]
+        return np.unique(np.concatenate((ends[:1], ends[np.searchsorted(ends, born)])))
 
     def _judged(self, plan: IndicatorPlan, ends: Ints, frames: list[AreaFrame]) -> tuple[Judged, Ints]:
         """Merged values of these windows, one column per area row."""

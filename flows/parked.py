@@ -38,7 +38,7 @@ class ParkedReadings:
 
     def take(self, until: int) -> Iterator[tuple[int, Rows]]:
         """Metrics with the readings in time that take effect by an instant, no longer parked."""
-        for metric in np.flatnonzero(self._first <= until).tolist():
+        for metric in np.flatnonzero(self._first <= min(until, FINAL - 1)).tolist():
             rows = _joined(self._timely[metric])
             due = rows[3] <= until
             self._timely[metric] = [] if due.all() else [_select(rows, ~due)]

@@ -6,7 +6,7 @@ One publisher serves the cells of a shard lane, another the areas of the city; a
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -140,22 +140,37 @@ class Publisher:
             first = always & (np.cumsum(always, axis=0) == 1)
             emit |= null & first & ~rows.started[areas]
         levels = np.zeros(emit.shape, np.uint8)
+        busy = self._busy(rows, judged, areas, early)
         done = 0
-        for t, end in enumerate(judged.ends.tolist()):
-            done = self._early(index, early, done, min(end + MAX_DISORDER, early_before), out)
-            levels[t] = self._level(rows, judged, t, end, areas, emit[t], out)
-        self._early(index, early, done, early_before, out)
+        if busy.size or early.row.size:
+            for t, end in enumerate(judged.ends.tolist()):
+                done = self._early(index, early, done, min(end + MAX_DISORDER, early_before), out)
+                levels[t, busy] = self._level(rows, judged, t, areas, busy[emit[t, busy]], out)[busy]
+            self._early(index, early, done, early_before, out)
         if len(live):
             rows.live[areas] = live[-1]
             rows.started[areas] |= emit.any(axis=0)
         self._frame(index, judged, areas, emit, levels, np.zeros(emit.shape, np.int32), out)
 
+    @staticmethod
+    def _busy(rows: _Rows, judged: Judged, areas: Ints, early: Early) -> Ints:
+        """The columns that have a level, an alert or a reason for one; all others stay as they are."""
+        bank = rows.bank
+        if not areas.size:
+            return np.empty(0, np.int64)
+        reached = bank.ladder.reached(judged.value.ravel()).reshape(judged.value.shape)
+        busy = reached.any(axis=0) | bank.occupied(areas)
+        if early.row.size:
+            busy |= np.isin(areas, early.row)
+        return np.flatnonzero(busy)
+
     def _level(
-        self, rows: _Rows, judged: Judged, t: int, end: int, areas: Ints, due: Flags, out: Published
+        self, rows: _Rows, judged: Judged, t: int, areas: Ints, due: Ints, out: Published
     ) -> NDArray[np.uint8]:
-        levels = rows.bank.levels[areas]
-        if due.any():
+        levels = rows.bank.levels_of(areas)
+        if due.size:
             ok = None if judged.level_ok is None else judged.level_ok[t, due]
+            end = int(judged.ends[t])
             seen = Evidence(judged.value[t, due], judged.allowed[t, due], ok, decided_ms=end)
             found, levels[due] = rows.bank.close(end, areas[due], seen)
             out.transitions += self._published(found)
@@ -193,7 +208,7 @@ class Publisher:
         live = ~null & (judged.recent | always)
         was_live = ~np.isnan(past.before.value) & (past.before.recent | always)
         emit = np.zeros(null.shape, bool)
-        due = live[1:] | (null[1:] & (live[:-1] | was_live[1:]))
+        due = live[1:] | (null[1:] & live[:-1]) | was_live[1:]
         emit[1:] = due & (changed[1:] | (changed[:-1] & null[1:]))
         touched = np.flatnonzero(changed.any(axis=0))
         revision = np.zeros(emit.shape, np.int32)
@@ -210,7 +225,9 @@ class Publisher:
             out.transitions += self._published(found)
             rows.live[areas[touched]] = live[-1, touched]
             rows.started[areas[touched]] |= emit[:, touched].any(axis=0)
-        self._frame(index, judged, areas, emit, levels, revision, out)
+        # A value that no valid input stands behind any more takes its row back.
+        gone = replace(judged, value=np.where(live, judged.value, np.nan))
+        self._frame(index, gone, areas, emit, levels, revision, out)
 
     def _frame(
         self,

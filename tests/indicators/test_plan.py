@@ -10,11 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indicators.expression import Aggregate
-from indicators.plan import COUNTERS, IndicatorPlan, Reach, metric_of, reading_test
+from indicators.plan import COUNTERS, IndicatorPlan, metric_of, reading_test
 from indicators.plan import tested as counted_flag
 from indicators.store import REFERENCE_HOLD
 from tests.indicators.small_city import (
-    DAY,
     HOUR,
     METRICS,
     MINUTE,
@@ -73,21 +72,6 @@ def test_both_channels_of_a_flag_are_counted_by_its_own_metric_alone() -> None:
     assert {metric_of(name[1]) for name in bins if isinstance(name, tuple)} == {"bin_fill"}
 
 
-@given(
-    base=st.integers(0, 2 * DAY),
-    period=st.integers(1, HOUR),
-    reaching=st.integers(1, 2 * HOUR),
-    reference=st.booleans(),
-)
-def test_a_held_reading_matters_until_its_hold_leaves_the_window(
-    base: int, period: int, reaching: int, *, reference: bool
-) -> None:
-    hold = REFERENCE_HOLD if reference else 3 * period
-    assert Reach(base, held=True, reaching=reaching).of(period, reference=reference) == base + hold
-    plain = Reach(base, held=False, reaching=reaching).of(period, reference=reference)
-    assert plain == max(base, 2 * period + 1 if reaching < 2 * period else 0)
-
-
 FORMULAS = {
     "ponding_depth": ["highest(median(ponding_depth))", "highest(mean(ponding_depth, '30m'))", "average(ponding_depth)"],
     "parking_occupied": ["total(twm(parking_occupied))", "total(last(parking_occupied))"],
@@ -106,12 +90,12 @@ FORMULAS = {
 def test_outside_its_reach_a_reading_changes_no_value(
     code: str, formula: str, minutes: list[int], extra: int, period: int
 ) -> None:
-    """Corrections recompute only the window ends that a late reading can reach."""
+    """Its windows and its hold: what an excerpt of a shard must hold to be evaluated as the whole is."""
     plan = plan_of(formula)
     known = Reading(code, 1, 0, NOON - 60 * HOUR, 1.0)
     others = [known, *(Reading(code, 1, 0, NOON + m * MINUTE, m % 7) for m in minutes)]
     late = Reading(code, 1, 0, NOON + extra * MINUTE, 99.0)
-    reach = plan.indicators[0].reach(code).of(period, reference=METRICS[code].reference)
+    reach = plan.indicators[0].reach(code).base + max(3 * period, METRICS[code].reference * REFERENCE_HOLD)
     ends = NOON + np.arange(-24, 49) * 5 * MINUTE
     outside = (ends < late.ts) | (ends >= late.ts + reach)
     without, with_it = (
@@ -119,12 +103,6 @@ def test_outside_its_reach_a_reading_changes_no_value(
         for rows in (others, [*others, late])
     )
     assert same(without[outside], with_it[outside])
-
-
-def test_cases_matter_for_a_window_or_until_they_end() -> None:
-    entered = plan_of("number(entered(ev_gas_leak, 'reported', window='3h'))").indicators[0]
-    longer = plan_of("number(open(ev_gas_leak))").indicators[0]
-    assert (entered.case_reach, longer.case_reach) == (3 * HOUR, None)
 
 
 def test_the_engines_own_counters_enter_where_the_formula_reads_their_metrics() -> None:

@@ -1,0 +1,91 @@
+"""Readings wait until they take effect: nothing is lost, nothing comes twice, order of arrival is kept."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flows.batches import FINAL
+from flows.parked import ParkedReadings, Rows
+
+METRICS = 3
+
+Parked = tuple[int, tuple[int, int, int, int], bool]
+"""metric, (series, ts, value, effective), late"""
+
+rows = st.tuples(
+    st.integers(0, METRICS - 1),
+    st.tuples(st.integers(0, 4), st.integers(0, 99), st.integers(0, 9), st.integers(0, 20)),
+    st.booleans(),
+)
+batches = st.lists(st.lists(rows, min_size=1, max_size=8), max_size=6)
+
+
+def add(parked: ParkedReadings, batch: list[Parked]) -> None:
+    for metric in range(METRICS):
+        own = [(row, late) for m, row, late in batch if m == metric]
+        if own:
+            series, ts, value, effective = np.array([row for row, _ in own]).T
+            parked.add(metric, (series, ts, value, effective), np.array([late for _, late in own]))
+
+
+def listed(rows: Rows) -> list[tuple[int, ...]]:
+    return [tuple(row) for row in np.stack(rows).T.tolist()]
+
+
+def filled(batches: list[list[Parked]]) -> ParkedReadings:
+    parked = ParkedReadings(METRICS)
+    for batch in batches:
+        add(parked, batch)
+    return parked
+
+
+def in_order(batches: list[list[Parked]], metric: int, *, late: bool) -> list[tuple[int, ...]]:
+    return [row for batch in batches for m, row, was_late in batch if m == metric and was_late == late]
+
+
+@given(batches=batches, steps=st.lists(st.integers(0, 20), max_size=4))
+def test_each_reading_in_time_is_taken_once_when_it_takes_effect(
+    batches: list[list[Parked]], steps: list[int]
+) -> None:
+    parked, before = filled(batches), -1
+    for until in [*sorted(steps), FINAL]:
+        waiting = [row for m in range(METRICS) for row in in_order(batches, m, late=False) if row[3] > before]
+        assert parked.begin() == min((row[3] for row in waiting), default=FINAL)
+        taken = {metric: listed(rows) for metric, rows in parked.take(until)}
+        for metric in range(METRICS):
+            own = [row for row in in_order(batches, metric, late=False) if before < row[3] <= until]
+            assert taken.get(metric, []) == own
+        before = until
+
+
+@given(batches=batches)
+def test_late_readings_are_taken_at_their_slice_end_in_order_of_arrival(batches: list[list[Parked]]) -> None:
+    parked = filled(batches)
+    ends = sorted({row[3] for batch in batches for _, row, late in batch if late})
+    assert parked.boundaries(FINAL) == ends
+    assert parked.boundaries(10) == [e for e in ends if e <= 10]
+    for end in ends:
+        found: dict[int, list[tuple[int, ...]]] = {}
+        for metric, rows in parked.take_late(end):
+            found.setdefault(metric, []).extend(listed(rows))
+        for metric in range(METRICS):
+            own = [row for row in in_order(batches, metric, late=True) if row[3] == end]
+            assert found.get(metric, []) == own
+        assert parked.take_late(end) == []
+    assert parked.boundaries(FINAL) == []
+
+
+@given(batches=batches, until=st.integers(0, 20))
+def test_a_snapshot_holds_what_is_still_parked(batches: list[list[Parked]], until: int) -> None:
+    parked = filled(batches)
+    for _ in parked.take(until):
+        pass
+    other = ParkedReadings(METRICS)
+    other.restore(parked.state())
+    assert other.begin() == parked.begin()
+    assert other.boundaries(FINAL) == parked.boundaries(FINAL)
+    for end in parked.boundaries(FINAL):
+        assert [(m, listed(r)) for m, r in other.take_late(end)] == [(m, listed(r)) for m, r in parked.take_late(end)]
+    assert [(m, listed(r)) for m, r in other.take(FINAL)] == [(m, listed(r)) for m, r in parked.take(FINAL)]
