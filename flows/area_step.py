@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from flows.batches import FINAL, Floats, Ints
 from flows.pieces import BEFORE, MAX_DISORDER, AreaFrame, AreaPiece, Clock, Clocks, EarlyValues
-from flows.publisher import Early, Past, Published, Publisher
+from flows.publisher import Early, Past, Published, Publisher, Windows
 from flows.shard_lane import City
 from geo.areas import AreaKind
 from indicators.evaluate import Evaluation, Frame
@@ -135,7 +135,7 @@ class AreaStep:
             self._close(min(at - 1, until), early, at + MAX_DISORDER, out)
             self._correct(at, out)
         self._close(until, early, FINAL if clock.maximum == FINAL else clock.maximum + 1, out)
-        if until - self._trimmed >= 3_600_000:  # noqa: PLR2004
+        if until - self._trimmed >= 3_600_000:
             self._trimmed = until
             for plan in self.plan.indicators:
                 keep = plan.correctable(self.plan.metrics) + 2 * plan.indicator.window_ms + MAX_DISORDER
@@ -181,48 +181,24 @@ class AreaStep:
             due.setdefault(frame.frame.index, []).append(queued)
         self._queued = kept
         for plan in self.plan.indicators:
-            own = early.get(plan.index, Early.none())
+            now, early[plan.index] = early.get(plan.index, Early.none()).split(early_before)
             frames = [q.frame for q in due.get(plan.index, [])]
-            self._close_indicator(plan, until, frames, own, early_before, out)
-            if own.grid.size:
-                rest = own.grid >= early_before
-                early[plan.index] = Early(own.grid[rest], own.row[rest], own.value[rest])
+            self._close_indicator(plan, until, frames, now, out)
         self.closed = max(self.closed, until)
 
     def _close_indicator(
-        self,
-        plan: IndicatorPlan,
-        until: int,
-        frames: list[AreaFrame],
-        early: Early,
-        early_before: int,
-        out: Published,
+        self, plan: IndicatorPlan, until: int, frames: list[AreaFrame], early: Early, out: Published
     ) -> None:
         ends = self.city.calendar.ends(self.closed, until, plan.indicator.hop_ms)
-        if not len(ends):
-            if early.grid.size and early.grid[0] < early_before:
-                self.publisher.close(
-                    plan.index, _none(), np.empty(0, np.int64), np.empty((0, 0), bool), early, early_before, out
-                )
-            return
-        if not frames:
+        if len(ends) and not frames:
             ends = self._eventful(plan, ends)
-        cuts = {int(f.frame.ends[-1]) for f in frames} | {int(ends[-1])}
-        cuts |= {int(ends[i]) for i in range(_CHUNK - 1, len(ends), _CHUNK)}
-        starts = {int(f.frame.ends[0]) for f in frames}
-        cuts |= {int(e) for e in ends[np.searchsorted(ends, sorted(starts)) - 1] if e < ends[-1]}
-        first = 0
-        for cut in sorted(cuts):
-            last = int(np.searchsorted(ends, cut, side="right"))
-            if last > first:
-                part = [_between(f, int(ends[first]), cut) for f in frames]
-                judged, rows = self._judged(plan, ends[first:last], [f for f in part if f is not None])
-                always = self._always(ends[first:last], rows)
-                last_part = early_before if cut == ends[-1] else min(early_before, cut + MAX_DISORDER)
-                self.publisher.close(plan.index, judged, rows, always, early, last_part, out)
-                done = int(np.searchsorted(early.grid, last_part))
-                early = Early(early.grid[done:], early.row[done:], early.value[done:])
-                first = last
+        for part in _alike(ends, frames):
+            passed, early = early.split(int(part[-1]) + MAX_DISORDER)
+            own = [_between(f, int(part[0]), int(part[-1])) for f in frames]
+            windows = self._windows(plan, part, [f for f in own if f is not None])
+            self.publisher.close(plan.index, windows, passed, out)
+        if early.grid.size:
+            self.publisher.close(plan.index, Windows.none(), early, out)
 
     def _eventful(self, plan: IndicatorPlan, ends: Ints) -> Ints:
         """Of windows without any data, those that can bring a row: all if no data is a value, such as 0."""
@@ -233,19 +209,16 @@ class AreaStep:
         born = self.areas.birth[(self.areas.birth > ends[0]) & (self.areas.birth <= ends[-1])]
         return np.unique(np.concatenate((ends[:1], ends[np.searchsorted(ends, born)])))
 
-    def _judged(self, plan: IndicatorPlan, ends: Ints, frames: list[AreaFrame]) -> tuple[Judged, Ints]:
-        """Merged values of these windows, one column per area row."""
+    def _windows(self, plan: IndicatorPlan, ends: Ints, frames: list[AreaFrame]) -> Windows:
+        """Merged values of these windows, one column per area."""
         kind, uid, district, frame = self._merged(plan, ends, frames)
         rows = self.areas.rows(kind, uid, district)
         extra = np.setdiff1d(np.flatnonzero(self.areas.birth <= ends[-1]), rows)
         frame = frame.at(np.arange(len(rows)), len(rows) + len(extra))
         rows = np.concatenate((rows, extra))
         judged = judge(plan, frame, self.city.calendar, self.plan.catalogue.settings)
-        return self._rolled_up(plan, judged, rows)
-
-    def _always(self, ends: Ints, rows: Ints) -> NDArray[np.bool_]:
-        """Which areas have a row at each end whatever the data: the city, and districts once heard of."""
-        return ends[:, None] >= self.areas.birth[rows][None]
+        judged, rows = self._rolled_up(plan, judged, rows)
+        return Windows(judged, rows, ends[:, None] >= self.areas.birth[rows][None])
 
     def _merged(
         self, plan: IndicatorPlan, ends: Ints, frames: list[AreaFrame]
@@ -294,15 +267,14 @@ class AreaStep:
                 continue
             plan = self.plan.indicators[index]
             ends = frames[0].frame.ends
-            now, rows = self._judged(plan, ends, frames)
+            now = self._windows(plan, ends, frames)
             was = now
             if any(f.before is not None for f in frames):
-                was, _ = self._judged(plan, ends, [replace(f, frame=f.before or f.frame) for f in frames])
-            changed = self._changed(frames, rows, len(ends))
+                was = self._windows(plan, ends, [replace(f, frame=f.before or f.frame) for f in frames])
+            changed = self._changed(frames, now.areas, len(ends))
             columns = np.flatnonzero(changed.any(axis=0))
-            past = Past(_columns(now, columns), _columns(was, columns), changed[:, columns])
-            always = self._always(ends, rows[columns])
-            self.publisher.correct(index, past, rows[columns], always, at, out)
+            past = Past(_only(now, columns), _only(was, columns), changed[:, columns], at)
+            self.publisher.correct(index, past, out)
 
     def _changed(self, frames: list[AreaFrame], rows: Ints, ends: int) -> NDArray[np.bool_]:
         by_row = np.zeros((len(self.areas.kind), ends), bool)
@@ -375,7 +347,13 @@ def _columns(judged: Judged, columns: Ints) -> Judged:
     )
 
 
-def _none() -> Judged:
-    empty = np.empty((0, 0))
-    flags = np.empty((0, 0), bool)
-    return Judged(np.empty(0, np.int64), empty, empty.astype(np.int64), empty, flags, None, flags)
+def _only(windows: Windows, columns: Ints) -> Windows:
+    return Windows(_columns(windows.judged, columns), windows.areas[columns], windows.always[:, columns])
+
+
+def _alike(ends: Ints, frames: list[AreaFrame]) -> list[Ints]:
+    """Window ends in runs that every frame covers wholly or not at all."""
+    cuts = {i for f in frames for i in np.searchsorted(ends, f.frame.ends[[0, -1]] + [0, 1]).tolist()}
+    cuts |= set(range(0, len(ends), _CHUNK)) | {len(ends)}
+    edges = sorted(cuts | {0})
+    return [ends[a:b] for a, b in zip(edges, edges[1:], strict=False)]

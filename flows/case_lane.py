@@ -48,7 +48,7 @@ class _Case:
 class CaseLane:
     """The logic of one case lane, free of the engine."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - the settings of a lane, given once
         self,
         name: str,
         senders: Iterable[str],

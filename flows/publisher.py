@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from alerts.evidence import Evidence
 from alerts.levels import LevelBank
 from alerts.transitions import RawTransition, Transition, publish
-from flows.batches import FINAL, Floats, Ints
+from flows.batches import Floats, Ints
 from flows.pieces import MAX_DISORDER
 from indicators.judge import Judged
 from indicators.plan import IndicatorPlan, Plan
@@ -39,6 +39,66 @@ class Early:
         """Nothing."""
         return cls(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
 
+    def split(self, before: int) -> tuple[Early, Early]:
+        """Those with a grid before an instant, and the rest."""
+        cut = int(np.searchsorted(self.grid, before, side="left"))
+        return self._part(slice(cut)), self._part(slice(cut, None))
+
+    def _part(self, rows: slice) -> Early:
+        return Early(self.grid[rows], self.row[rows], self.value[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class Windows:
+    """Judged windows [T, A] of ``areas`` (a row number per column).
+
+    ``always`` [T, A] marks areas that have a row whatever the data (R13).
+    """
+
+    judged: Judged
+    areas: Ints
+    always: Flags
+
+    @classmethod
+    def none(cls) -> Windows:
+        """No window of no area."""
+        flags = np.empty((0, 0), bool)
+        empty = np.empty((0, 0))
+        judged = Judged(np.empty(0, np.int64), empty, empty.astype(np.int64), empty, flags, None, flags)
+        return cls(judged, np.empty(0, np.int64), flags)
+
+    @property
+    def live(self) -> Flags:
+        """Where there is a value, and an area that is due a row."""
+        return ~np.isnan(self.judged.value) & (self.judged.recent | self.always)
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """Windows evaluated anew, from one before the first touched to the latest closed.
+
+    ``changed`` [T, A] marks what is not as ``before``; ``decided`` is when the late records take effect.
+    """
+
+    now: Windows
+    before: Windows
+    changed: Flags
+    decided: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Emitted:
+    """Which values [T, A] become rows, with their levels and revisions."""
+
+    rows: Flags
+    levels: NDArray[np.uint8]
+    revision: NDArray[np.int32]
+
+    @classmethod
+    def first(cls, rows: Flags) -> _Emitted:
+        """No level yet, no revision."""
+        return cls(rows, np.zeros(rows.shape, np.uint8), np.zeros(rows.shape, np.int32))
+
 
 @dataclass(slots=True)
 class Published:
@@ -46,18 +106,6 @@ class Published:
 
     frames: list[ValueFrame] = field(default_factory=list)
     transitions: list[Transition] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class Past:
-    """Windows evaluated anew, from one before the first touched to the latest closed.
-
-    ``changed`` [T, A] marks what is not as ``before``.
-    """
-
-    now: Judged
-    before: Judged
-    changed: Flags
 
 
 class _Rows:
@@ -105,9 +153,9 @@ class Publisher:
                     "bank": rows.bank.state(),
                     "live": rows.live.copy(),
                     "started": rows.started.copy(),
-                    "revisions": np.array(
-                        [(*key, n) for key, n in rows.revisions.items()], np.int64
-                    ).reshape(-1, 3),
+                    "revisions": np.array([(*key, n) for key, n in rows.revisions.items()], np.int64).reshape(
+                        -1, 3
+                    ),
                 }
                 for plan, rows in zip(self.plan.indicators, self._rows, strict=True)
             },
@@ -120,72 +168,42 @@ class Publisher:
         if len(rows.revisions) > 0:
             rows.revisions = {key: n for key, n in rows.revisions.items() if key[1] >= before}
 
-    def close(
-        self, index: int, judged: Judged, areas: Ints, always: Flags, early: Early, early_before: int, out: Published
-    ) -> None:
-        """Publish newly closed windows of ``areas`` (one per column), early values in their order.
+    def close(self, index: int, windows: Windows, early: Early, out: Published) -> None:
+        """Publish newly closed windows, and early values in their order.
 
-        ``always`` [T, A] marks areas that get a row whatever the data (R13); early values with a grid before
-        ``early_before`` are judged, each before the first window end not more than 10 s behind it.
+        An early value is judged before the first window end that is not more than 10 s behind its grid.
         """
         rows = self._rows[index]
-        rows.ensure(int(areas.max(initial=-1)) + 1)
-        if early.row.size:
-            rows.ensure(int(early.row.max()) + 1)
-        null = np.isnan(judged.value)
-        live = ~null & (judged.recent | always)
-        before = np.vstack((rows.live[areas][None], live[:-1])) if len(live) else live
-        emit = live | (null & before)
-        if len(emit):
-            first = always & (np.cumsum(always, axis=0) == 1)
-            emit |= null & first & ~rows.started[areas]
-        levels = np.zeros(emit.shape, np.uint8)
-        busy = self._busy(rows, judged, areas, early)
-        done = 0
-        if busy.size or early.row.size:
-            for t, end in enumerate(judged.ends.tolist()):
-                done = self._early(index, early, done, min(end + MAX_DISORDER, early_before), out)
-                levels[t, busy] = self._level(rows, judged, t, areas, busy[emit[t, busy]], out)[busy]
-            self._early(index, early, done, early_before, out)
+        areas = windows.areas
+        rows.ensure(int(max(areas.max(initial=-1), early.row.max(initial=-1))) + 1)
+        live = windows.live
+        emitted = _Emitted.first(_due(windows, live, rows))
+        busy = _busy(rows, windows, early)
+        ends = windows.judged.ends.tolist() if busy.size or early.row.size else []
+        for t, end in enumerate(ends):
+            passed, early = early.split(end + MAX_DISORDER)
+            self._early(rows, passed, out)
+            self._level(rows, windows, t, busy[emitted.rows[t, busy]], out)
+            emitted.levels[t, busy] = rows.bank.levels_of(areas[busy])
+        self._early(rows, early, out)
         if len(live):
             rows.live[areas] = live[-1]
-            rows.started[areas] |= emit.any(axis=0)
-        self._frame(index, judged, areas, emit, levels, np.zeros(emit.shape, np.int32), out)
+            rows.started[areas] |= emitted.rows.any(axis=0)
+        self._frame(index, windows.judged, areas, emitted, out)
 
-    @staticmethod
-    def _busy(rows: _Rows, judged: Judged, areas: Ints, early: Early) -> Ints:
-        """The columns that have a level, an alert or a reason for one; all others stay as they are."""
-        bank = rows.bank
-        if not areas.size:
-            return np.empty(0, np.int64)
-        reached = bank.ladder.reached(judged.value.ravel()).reshape(judged.value.shape)
-        busy = reached.any(axis=0) | bank.occupied(areas)
-        if early.row.size:
-            busy |= np.isin(areas, early.row)
-        return np.flatnonzero(busy)
-
-    def _level(
-        self, rows: _Rows, judged: Judged, t: int, areas: Ints, due: Ints, out: Published
-    ) -> NDArray[np.uint8]:
-        levels = rows.bank.levels_of(areas)
+    def _level(self, rows: _Rows, windows: Windows, t: int, due: Ints, out: Published) -> None:
         if due.size:
-            ok = None if judged.level_ok is None else judged.level_ok[t, due]
+            judged = windows.judged
             end = int(judged.ends[t])
+            ok = None if judged.level_ok is None else judged.level_ok[t, due]
             seen = Evidence(judged.value[t, due], judged.allowed[t, due], ok, decided_ms=end)
-            found, levels[due] = rows.bank.close(end, areas[due], seen)
-            out.transitions += self._published(found)
-        return levels
+            out.transitions += self._published(rows.bank.close(end, windows.areas[due], seen)[0])
 
-    def _early(self, index: int, early: Early, done: int, before: int, out: Published) -> int:
-        upto = int(np.searchsorted(early.grid, before, side="left"))
-        bank = self._rows[index].bank
-        while done < upto:
-            grid = int(early.grid[done])
-            last = int(np.searchsorted(early.grid, grid, side="right"))
-            row, value = _greatest(early.row[done:last], early.value[done:last])
-            out.transitions += self._published(bank.early(grid, row, value))
-            done = last
-        return done
+    def _early(self, rows: _Rows, early: Early, out: Published) -> None:
+        for grid in np.unique(early.grid).tolist():
+            own = early.grid == grid
+            row, value = _greatest(early.row[own], early.value[own])
+            out.transitions += self._published(rows.bank.early(grid, row, value))
 
     def _published(self, found: Sequence[RawTransition]) -> list[Transition]:
         if not found:
@@ -197,49 +215,43 @@ class Publisher:
             for raw, kind, name in zip(found, kinds.tolist(), names, strict=True)
         ]
 
-    def correct(
-        self, index: int, past: Past, areas: Ints, always: Flags, decided: int, out: Published
-    ) -> None:
-        """Publish windows of ``areas`` anew after late records; unchanged rows are not published again."""
-        rows = self._rows[index]
+    def correct(self, index: int, past: Past, out: Published) -> None:
+        """Publish windows anew after late records; unchanged rows are not published again."""
+        rows, areas, judged = self._rows[index], past.now.areas, past.now.judged
         rows.ensure(int(areas.max(initial=-1)) + 1)
-        judged, changed = past.now, past.changed
-        null = np.isnan(judged.value)
-        live = ~null & (judged.recent | always)
-        was_live = ~np.isnan(past.before.value) & (past.before.recent | always)
-        emit = np.zeros(null.shape, bool)
-        due = live[1:] | (null[1:] & live[:-1]) | was_live[1:]
-        emit[1:] = due & (changed[1:] | (changed[:-1] & null[1:]))
-        touched = np.flatnonzero(changed.any(axis=0))
-        revision = np.zeros(emit.shape, np.int32)
-        for t, a in zip(*np.nonzero(emit), strict=True):
+        null, live = np.isnan(judged.value), past.now.live
+        due = live[1:] | (null[1:] & live[:-1]) | past.before.live[1:]
+        emitted = _Emitted.first(np.zeros(null.shape, bool))
+        emitted.rows[1:] = due & (past.changed[1:] | (past.changed[:-1] & null[1:]))
+        for t, a in zip(*np.nonzero(emitted.rows), strict=True):
             key = (int(areas[a]), int(judged.ends[t]))
-            revision[t, a] = rows.revisions[key] = rows.revisions.get(key, 0) + 1
-        levels = np.zeros(emit.shape, np.uint8)
-        if touched.size and len(judged.ends) > 1:
-            ok = None if judged.level_ok is None else judged.level_ok[1:, touched]
-            seen = Evidence(
-                judged.value[1:, touched], judged.allowed[1:, touched], ok, decided, revision[1:, touched]
-            )
-            found, levels[1:, touched] = rows.bank.replay(judged.ends[1:], areas[touched], seen)
-            out.transitions += self._published(found)
-            rows.live[areas[touched]] = live[-1, touched]
-            rows.started[areas[touched]] |= emit[:, touched].any(axis=0)
+            emitted.revision[t, a] = rows.revisions[key] = rows.revisions.get(key, 0) + 1
+        self._replay(rows, past, emitted, out)
         # A value that no valid input stands behind any more takes its row back.
         gone = replace(judged, value=np.where(live, judged.value, np.nan))
-        self._frame(index, gone, areas, emit, levels, revision, out)
+        self._frame(index, gone, areas, emitted, out)
 
-    def _frame(
-        self,
-        index: int,
-        judged: Judged,
-        areas: Ints,
-        emit: Flags,
-        levels: NDArray[np.uint8],
-        revision: NDArray[np.int32],
-        out: Published,
-    ) -> None:
-        t, a = np.nonzero(emit)
+    def _replay(self, rows: _Rows, past: Past, emitted: _Emitted, out: Published) -> None:
+        judged, areas = past.now.judged, past.now.areas
+        touched = np.flatnonzero(past.changed.any(axis=0))
+        if not touched.size or len(judged.ends) < 2:
+            return
+        ok = None if judged.level_ok is None else judged.level_ok[1:, touched]
+        seen = Evidence(
+            judged.value[1:, touched],
+            judged.allowed[1:, touched],
+            ok,
+            past.decided,
+            emitted.revision[1:, touched],
+        )
+        found, levels = rows.bank.replay(judged.ends[1:], areas[touched], seen)
+        emitted.levels[1:, touched] = levels
+        out.transitions += self._published(found)
+        rows.live[areas[touched]] = past.now.live[-1, touched]
+        rows.started[areas[touched]] |= emitted.rows[:, touched].any(axis=0)
+
+    def _frame(self, index: int, judged: Judged, areas: Ints, emitted: _Emitted, out: Published) -> None:
+        t, a = np.nonzero(emitted.rows)
         if not len(t):
             return
         kind, text = self.describe(areas)
@@ -251,13 +263,35 @@ class Publisher:
                 area=text[a],
                 window_end=judged.ends[t],
                 value=value,
-                level=levels[t, a],
+                level=emitted.levels[t, a],
                 n=judged.n[t, a],
                 coverage=judged.coverage[t, a],
-                revision=revision[t, a],
+                revision=emitted.revision[t, a],
                 status=np.isnan(value).astype(np.uint8),
             )
         )
+
+
+def _due(windows: Windows, live: Flags, rows: _Rows) -> Flags:
+    """Which windows get a row: a value, or the first null after one; always-areas begin with one (R13)."""
+    if not len(live):
+        return live
+    null = np.isnan(windows.judged.value)
+    before = np.vstack((rows.live[windows.areas][None], live[:-1]))
+    first = windows.always & (np.cumsum(windows.always, axis=0) == 1)
+    return live | (null & (before | (first & ~rows.started[windows.areas])))
+
+
+def _busy(rows: _Rows, windows: Windows, early: Early) -> Ints:
+    """The columns that have a level, an alert or a reason for one; all others stay as they are."""
+    if not windows.areas.size:
+        return np.empty(0, np.int64)
+    value = windows.judged.value
+    reached = rows.bank.ladder.reached(value.ravel()).reshape(value.shape)
+    busy = reached.any(axis=0) | rows.bank.occupied(windows.areas)
+    if early.row.size:
+        busy |= np.isin(windows.areas, early.row)
+    return np.flatnonzero(busy)
 
 
 def _greatest(row: Ints, value: Floats) -> tuple[Ints, Floats]:
@@ -265,6 +299,3 @@ def _greatest(row: Ints, value: Floats) -> tuple[Ints, Floats]:
     best = np.full(len(unique), -np.inf)
     np.maximum.at(best, inverse, value)
     return unique, best
-
-
-NO_LIMIT = FINAL

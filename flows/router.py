@@ -68,12 +68,19 @@ class Router:
         for name in ("_metric", "_lane"):
             old = getattr(self, name)
             if size > len(old):
-                setattr(self, name, np.concatenate((old, np.zeros(max(size, 2 * len(old)) - len(old), np.int64))))
+                more = max(size - len(old), len(old))
+                setattr(self, name, np.concatenate((old, np.zeros(more, np.int64))))
         self._metric[new.index] = new.metric
         self._lane[new.index] = self.lanes.of_cells(new.cell)
 
     def readings(
-        self, clock: Clock, new: NewSeries | None, batch: ReadingBatch, strays: Strays | None, *, tell_all: bool
+        self,
+        clock: Clock,
+        new: NewSeries | None,
+        batch: ReadingBatch,
+        strays: Strays | None,
+        *,
+        tell_all: bool,
     ) -> list[tuple[str, ShardPiece]]:
         """The pieces of one admitted batch; ``tell_all`` sends the clock to lanes without data too."""
         if new is not None and len(new.index):

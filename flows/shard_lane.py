@@ -29,7 +29,7 @@ from flows.pieces import (
     PlacedCases,
     ShardPiece,
 )
-from flows.publisher import Early, Past, Published, Publisher
+from flows.publisher import Early, Past, Published, Publisher, Windows
 from flows.recent_frames import RecentFrames
 from geo.areas import Areas
 from geo.cells import CellSystem
@@ -37,7 +37,7 @@ from indicators.calendar import Calendar
 from indicators.cases import CaseRow
 from indicators.early import EarlyReadings
 from indicators.evaluate import Evaluation, Frame
-from indicators.judge import Judged, judge
+from indicators.judge import judge
 from indicators.layout import AreaGroups, Cells, Layout
 from indicators.partials import Partial
 from indicators.plan import IndicatorPlan, Plan
@@ -219,7 +219,9 @@ class ShardLane:
         """Fix where this lane's windows begin: where its first record in time takes effect."""
         found = [self.parked.begin()]
         found += [c.effective for c in self.cases if not c.late]
-        found += [int(s.effective[s.effective <= self._slice_end(s.ts)].min(initial=FINAL)) for s in self.strays]
+        found += [
+            int(s.effective[s.effective <= self._slice_end(s.ts)].min(initial=FINAL)) for s in self.strays
+        ]
         begin = min(found)
         if begin > until:
             return False
@@ -251,14 +253,12 @@ class ShardLane:
         return numbers
 
     def _take_cases(self, until: int) -> None:
-        kept = []
-        for case in self.cases:
-            if case.effective <= until and not case.late:
-                cells = np.array(self._place(case)[-1:], np.int64)
-                self._born(cells, np.full(len(cells), case.effective))
-            else:
-                kept.append(case)
-        self.cases = kept
+        due = [case for case in self.cases if case.effective <= until and not case.late]
+        if not due:
+            return
+        self.cases = [case for case in self.cases if case.effective > until or case.late]
+        cells = [(cell, case.effective) for case in due for cell in self._place(case)[-1:]]
+        self._born(*np.array(cells, np.int64).reshape(-1, 2).T)
 
     def _place(self, case: PlacedCase) -> list[int]:
         """Take a case as now known; the cells it lay and lies in."""
@@ -272,42 +272,37 @@ class ShardLane:
     def _close(
         self, until: int, early: dict[int, Early], early_before: int, out: Published, piece: AreaPiece
     ) -> None:
+        """Close windows up to an instant, and judge the early values with a grid before another."""
         for plan in self.plan.indicators:
-            own = early.get(plan.index)
-            due = own is not None and own.grid.size and own.grid[0] < early_before
-            if not due and not self.shard.active(plan):
-                continue
-            for ends in self._ends(plan, self.closed, until):
-                self._close_windows(plan, ends, own or Early.none(), early_before, out, piece)
-            if own is not None:
-                rest = own.grid >= early_before
-                early[plan.index] = Early(own.grid[rest], own.row[rest], own.value[rest])
+            now, early[plan.index] = early.get(plan.index, Early.none()).split(early_before)
+            ends = np.empty(0, np.int64)
+            if self.shard.active(plan):
+                ends = self.city.calendar.ends(self.closed, until, plan.indicator.hop_ms)
+            for part in self._in_memory(plan, ends):
+                passed, now = now.split(int(part[-1]) + MAX_DISORDER)
+                windows = self._windows(plan, part, piece)
+                if plan.indicator.lowest == "cell":
+                    self.publisher.close(plan.index, windows, passed, out)
+            if now.grid.size:
+                self.publisher.close(plan.index, Windows.none(), now, out)
         self.closed = max(self.closed, until)
 
-    def _ends(self, plan: IndicatorPlan, after: int, until: int) -> list[Ints]:
-        """Window ends in pieces that fit in memory; one empty piece where there are none."""
-        ends = self.city.calendar.ends(after, until, plan.indicator.hop_ms)
+    def _in_memory(self, plan: IndicatorPlan, ends: Ints) -> list[Ints]:
+        """Window ends in parts that can be evaluated at once."""
         size = max((self.shard.store(code).n for code in plan.metrics), default=0)
         step = max(1, CHUNK // max(size, self.shard.layout(plan).size, 1))
-        return [ends[i : i + step] for i in range(0, max(len(ends), 1), step)]
+        return [ends[i : i + step] for i in range(0, len(ends), step)]
 
-    def _close_windows(
-        self, plan: IndicatorPlan, ends: Ints, early: Early, early_before: int, out: Published, piece: AreaPiece
-    ) -> None:
+    def _windows(self, plan: IndicatorPlan, ends: Ints, piece: AreaPiece) -> Windows:
         layout = self.shard.layout(plan)
-        if not len(ends) or not self.shard.active(plan):
-            judged, areas = _nothing(), np.empty(0, np.int64)
-        else:
-            frame = Evaluation(plan, self.shard, ends).frame()
-            self.recent[plan.index].add(layout, frame)
-            piece.frames.append(self._for_areas(frame, layout))
-            judged, areas = self._judge(plan, frame), layout.cells
-        if plan.indicator.lowest == "cell":
-            always = np.zeros(judged.value.shape, bool)
-            self.publisher.close(plan.index, judged, areas, always, early, early_before, out)
+        frame = Evaluation(plan, self.shard, ends).frame()
+        self.recent[plan.index].add(layout, frame)
+        piece.frames.append(self._for_areas(frame, layout))
+        return self._cell_windows(plan, frame, layout.cells)
 
-    def _judge(self, plan: IndicatorPlan, frame: Frame) -> Judged:
-        return judge(plan, frame, self.city.calendar, self.plan.catalogue.settings)
+    def _cell_windows(self, plan: IndicatorPlan, frame: Frame, cells: Ints) -> Windows:
+        judged = judge(plan, frame, self.city.calendar, self.plan.catalogue.settings)
+        return Windows(judged, cells, np.zeros(judged.value.shape, bool))
 
     @staticmethod
     def _for_areas(frame: Frame, layout: Layout) -> AreaFrame:
@@ -380,11 +375,10 @@ class ShardLane:
         before = frame.columns(every, columns)
         changed = np.zeros((len(ends), len(columns)), bool)
         changed[1:] = _differs(before.part(1, len(ends)), new)
-        was = self._judge(plan, before)
+        was = self._cell_windows(plan, before, layout.cells[columns])
         groups = self._touched_groups(plan, layout, columns[changed.any(axis=0)])
-        past = None
-        if plan.events or (~np.isnan(was.value[1:]) & np.isnan(self._judge(plan, new).value)).any():
-            past = frame.grouped(groups)
+        lost = ~np.isnan(was.judged.value[1:]) & np.isnan(self._cell_windows(plan, new, columns).judged.value)
+        past = frame.grouped(groups) if plan.events or lost.any() else None
         frame.patch(rows, columns, new)
         self.recent[plan.index].put(frame)
         if len(groups.start) or self.lanes > 1:
@@ -392,11 +386,8 @@ class ShardLane:
             flags[:, columns] = changed
             piece.frames.append(_past_frame(frame, groups, at, flags, past))
         if plan.indicator.lowest == "cell" and changed.any():
-            now = self._judge(plan, frame.columns(every, columns))
-            always = np.zeros(changed.shape, bool)
-            self.publisher.correct(
-                plan.index, Past(now, was, changed), layout.cells[columns], always, at, out
-            )
+            now = self._cell_windows(plan, frame.columns(every, columns), was.areas)
+            self.publisher.correct(plan.index, Past(now, was, changed, at), out)
 
     def _touched_groups(self, plan: IndicatorPlan, layout: Layout, columns: Ints) -> AreaGroups:
         """The areas that hold changed cells; all where other lanes may have changed some, or areas compare."""
@@ -469,18 +460,12 @@ class ShardLane:
 
     def _trim(self, until: int) -> None:
         """Once an hour forget what only corrections of long past windows could need."""
-        if until - self._trimmed < 3_600_000:  # noqa: PLR2004
+        if until - self._trimmed < 3_600_000:
             return
         self._trimmed = until
         for plan in self.plan.indicators:
             keep = plan.correctable(self.plan.metrics) + 2 * plan.indicator.window_ms + MAX_DISORDER
             self.publisher.trim(plan.index, until - keep)
-
-
-def _nothing() -> Judged:
-    empty = np.empty((0, 0))
-    flags = np.empty((0, 0), bool)
-    return Judged(np.empty(0, np.int64), empty, empty.astype(np.int64), empty, flags, None, flags)
 
 
 def _merged(old: Early | None, new: Early) -> Early:

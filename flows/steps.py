@@ -22,7 +22,7 @@ from flows.city_flow import Steps
 from flows.cold_store import ColdStore
 from flows.failures import noted
 from flows.lane_state import load, save
-from flows.pieces import BEFORE
+from flows.pieces import BEFORE, PlacedCases, ShardPiece
 from flows.profile import timed
 from flows.publisher import Published
 from flows.records import PART, Item
@@ -106,10 +106,12 @@ class ShardShell(StatefulBatchLogic[Item, Item, Any]):
         self._lane: ShardLane | None = None
         self._cold: ColdStore | None = None
         self._seq = 0
+        # Until the city's beginning is known, nothing may be judged: when a lane acts would show.
+        self._held: list[ShardPiece | PlacedCases] = []
         if snapshot:
             state = thaw(snapshot)
             self._lane = self._built(state["name"])
-            self._seq = state["lane"]["seq"]
+            self._seq, self._held = state["lane"]["seq"], state["held"]
             load(self._lane, self._store(self._lane), state["lane"])
 
     def _built(self, name: str) -> ShardLane:
@@ -127,10 +129,11 @@ class ShardShell(StatefulBatchLogic[Item, Item, Any]):
         """Pieces in; values, transitions and partials out."""
         with timed("shards"):
             lane = self._lane = self._lane or self._built(values[0].key)
-            begin = min(item.begin for item in values)
-            if lane.closed == BEFORE and begin != FINAL:
-                lane.begin, lane.closed = begin, begin - 1
-            out, pieces = lane.take([item.piece for item in values])
+            self._held += [item.piece for item in values]
+            if lane.closed == BEFORE and not _started(lane, min(item.begin for item in values)):
+                return [], StatefulBatchLogic.RETAIN
+            held, self._held = self._held, []
+            out, pieces = lane.take(held)
             items = [Item("area", CITY, piece) for piece in pieces]
             return [*items, *_outgoing(lane.name, out)], StatefulBatchLogic.RETAIN
 
@@ -143,7 +146,7 @@ class ShardShell(StatefulBatchLogic[Item, Item, Any]):
         self._seq += 1
         with timed("snapshot"):
             state = save(lane, self._store(lane), self._seq)
-        return freeze(lane.name, {"name": lane.name, "lane": state})
+        return freeze(lane.name, {"name": lane.name, "lane": state, "held": self._held})
 
 
 class AreasShell(StatefulBatchLogic[Item, Item, Any]):
@@ -192,6 +195,14 @@ class IncidentsShell(StatefulBatchLogic[Item, Item, Any]):
     def snapshot(self) -> bytes:
         """All incidents."""
         return self._run.frozen("incidents", self._book.state)
+
+
+def _started(lane: ShardLane, begin: int) -> bool:
+    """Begin the lane's windows where the city's begin, if that is known."""
+    if begin == FINAL:
+        return False
+    lane.begin, lane.closed = begin, begin - 1
+    return True
 
 
 def _outgoing(part: str, out: Published) -> list[Item]:

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indicators.expression import Aggregate, Metric, Node
+from indicators.latest import NEVER
 from indicators.slices import Channel, Ints
-from indicators.store import NEVER, MetricStore
+from indicators.store import MetricStore
 from indicators.tolerance import le
 
 Floats = NDArray[np.float64]
@@ -105,8 +106,8 @@ class Window:
             rows.append(series + i * n)
             times.append(ts)
             values.append(value)
-        value = np.concatenate(values) / self.store.kind.scale
-        return Packed(np.concatenate(rows), np.concatenate(times), value)
+        scaled = np.concatenate(values) / self.store.kind.scale
+        return Packed(np.concatenate(rows), np.concatenate(times), scaled)
 
     @cached_property
     def own(self) -> Packed:
@@ -256,7 +257,8 @@ def quantile_of(ranked: Floats, start: Ints, counts: Ints, q: float) -> Floats:
     upper = np.where(jump, whole, np.ceil(k)).astype(np.int64)
     right = np.clip(np.where(jump, upper, upper - 1), 0, counts - 1)
     left = np.clip(upper - 1, 0, counts - 1)
-    return (ranked[start + left] + ranked[start + right]) / 2
+    middle: Floats = (ranked[start + left] + ranked[start + right]) / 2
+    return middle
 
 
 def _quantile(w: Window, q: float) -> Floats:
@@ -299,7 +301,6 @@ HELD = frozenset({"last", "twm", "observed", "time_outside"})
 """Aggregates of the value held since the latest reading."""
 REACHING = frozenset({"mean", "min", "max", "median", "percentile", "leq", "harmonic_mean"})
 """Aggregates that reach back two periods where the window is empty (R12)."""
-_SINGLE: dict[str, Callable[[Floats], Floats]] = {"harmonic_mean": lambda v: np.maximum(v, 1)}
 
 
 def aggregate(w: Window, node: Aggregate) -> Floats:
@@ -308,7 +309,8 @@ def aggregate(w: Window, node: Aggregate) -> Floats:
     if node.fn in REACHING:
         where, found = w.reached()
         if where.any():
-            values = np.where(where, _SINGLE.get(node.fn, lambda v: v)(found), values)
+            single = np.maximum(found, 1) if node.fn == "harmonic_mean" else found
+            values = np.where(where, single, values)
     return np.where(_enough(w, node), values, np.nan)
 
 

@@ -85,10 +85,11 @@ class TypeCases:
                 np.array([number for number, _ in rows], np.int64),
                 np.array([len(row.ts) for _, row in rows], np.int64),
             )
-            ts = _joined([row.ts for _, row in rows], np.int64)
+            ts = np.concatenate([np.empty(0, np.int64), *(row.ts for _, row in rows)])
             order = np.argsort(ts, kind="stable")
-            status = _joined([row.status for _, row in rows], np.int8)
-            severity = _joined([row.severity for _, row in rows], np.int8)
+            none = np.empty(0, np.int8)
+            status = np.concatenate([none, *(row.status for _, row in rows)])
+            severity = np.concatenate([none, *(row.severity for _, row in rows)])
             self._flat = numbers[order], status[order], ts[order], severity[order]
         return self._flat
 
@@ -105,10 +106,6 @@ class TypeCases:
                 self._number.pop(row.case)
                 self.cell[number] = -1
                 self._flat = None
-
-
-def _joined(parts: list[NDArray[np.generic]], dtype: type[np.generic]) -> NDArray[np.generic]:
-    return np.concatenate(parts) if parts else np.empty(0, dtype)
 
 
 class CasesAt:

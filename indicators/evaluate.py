@@ -203,9 +203,7 @@ class Evaluation:
         codes = tuple(dict.fromkeys(metric_of(n.source) for n in _aggregates(node)))
         universe = self.shard.universe(codes)
         known = universe.known(self.ends)
-        args = [
-            np.where(known, self.series(arg, codes, universe), np.nan) for arg in node.args
-        ]
+        args = [np.where(known, self.series(arg, codes, universe), np.nan) for arg in node.args]
         if node.fn == "quantile":
             return self._series_values(node, universe, args[0])
         part = _REDUCE[node.fn](node, universe, args)
@@ -355,7 +353,9 @@ def _ratio(node: Reduce, universe: Universe, args: list[Floats]) -> Partial:
 def _share(node: Reduce, universe: Universe, args: list[Floats]) -> Partial:
     if len(args) > 1:
         weight = np.where(np.isnan(args[0]), np.nan, args[1])
-        return replace(_ratio(node, universe, [np.where(args[0] == 1, weight, 0 * weight), weight]), fn="share")
+        return replace(
+            _ratio(node, universe, [np.where(args[0] == 1, weight, 0 * weight), weight]), fn="share"
+        )
     known = (~np.isnan(args[0])).astype(np.int64)
     counted = _sum_rows(universe, known)
     true = _sum_rows(universe, (args[0] == 1).astype(np.int64))

@@ -158,9 +158,7 @@ class Apply:
     params: tuple[float, ...] = ()
 
 
-Node = (
-    Const | Setting | Clock | Metric | Despike | Aggregate | CaseSet | Union | CaseValue | Reduce | Apply
-)
+Node = Const | Setting | Clock | Metric | Despike | Aggregate | CaseSet | Union | CaseValue | Reduce | Apply
 """Any node of the tree."""
 
 

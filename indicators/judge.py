@@ -51,7 +51,7 @@ def judge(plan: IndicatorPlan, frame: Frame, calendar: Calendar, settings: Mappi
     reduced: dict[Node, Floats] = {
         node: part.finish() for node, part in zip(plan.reductions, frame.partials, strict=True)
     }
-    scalars = {
+    scalars: dict[Node, Floats] = {
         node: scalar(node, frame.ends, calendar, settings)
         for node in plan.nodes
         if not isinstance(node, (Reduce, Apply)) and node.kind == 0
@@ -81,9 +81,9 @@ def judge(plan: IndicatorPlan, frame: Frame, calendar: Calendar, settings: Mappi
 
 def _coverage(plan: IndicatorPlan, frame: Frame) -> Floats:
     columns = frame.evidence.columns
-    metrics = len(plan.metrics)
+    after = 1 + len(plan.metrics)
     out = np.ones(columns[0].shape)
-    for present, expected in zip(columns[1 : 1 + metrics], columns[1 + metrics : 1 + 2 * metrics], strict=True):
+    for present, expected in zip(columns[1:after], columns[after:-1], strict=True):
         with np.errstate(divide="ignore", invalid="ignore"):
             share = np.where(expected > 0, present / expected, 1.0)
         out = np.minimum(out, share)

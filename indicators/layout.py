@@ -56,6 +56,8 @@ class Cells:
 
     def number(self, codes: Ints) -> Ints:
         """The number of each cell; new ones are added."""
+        if len(codes) == 1 and (known := self._number.get(int(codes[0]))) is not None:
+            return np.array([known])
         unique, inverse = np.unique(codes, return_inverse=True)
         new = np.array([c for c in unique.tolist() if c not in self._number], np.int64)
         if len(new):
@@ -162,9 +164,7 @@ class AreaGroups:
         keep = held[area]
         perm = self.perm[keep[run]]
         start = np.cumsum(sizes[keep]) - sizes[keep]
-        return AreaGroups(
-            perm, start, self.kind[keep], self.uid[keep], self.tile[keep], self.district[keep]
-        )
+        return AreaGroups(perm, start, self.kind[keep], self.uid[keep], self.tile[keep], self.district[keep])
 
 
 @dataclass(frozen=True)

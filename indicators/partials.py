@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,9 +43,9 @@ class Partial:
 
     def at(self, where: Ints, ends: int, size: int) -> Partial:
         """The same partial in a wider table: column j moves to ``where[j]``, the rest is neutral."""
-        columns = []
+        columns: list[Column] = []
         for op, column in zip(self.ops, self.columns, strict=True):
-            out = np.full((ends, size), NEUTRAL[op], column.dtype)
+            out = cast("Column", np.full((ends, size), NEUTRAL[op], column.dtype))
             out[:, where] = column
             columns.append(out)
         row = self.row
@@ -57,7 +58,7 @@ class Partial:
         columns = tuple(c[first:last] for c in self.columns)
         if self.row is None or self.value is None:
             return replace(self, columns=columns)
-        width = self._width()
+        width = self.width
         inside = (self.row >= first * width) & (self.row < last * width)
         return replace(self, columns=columns, row=self.row[inside] - first * width, value=self.value[inside])
 
@@ -78,11 +79,13 @@ class Partial:
         )
         if self.row is None or self.value is None:
             return replace(self, columns=columns)
-        row, value = _group_values(self.row, self.value, self._width(), perm, start)
+        row, value = _group_values(self.row, self.value, self.width, perm, start)
         return replace(self, columns=columns, row=row, value=value)
 
-    def _width(self) -> int:
-        return self.columns[0].shape[1]
+    @property
+    def width(self) -> int:
+        """How many areas."""
+        return int(self.columns[0].shape[1])
 
     @staticmethod
     def stacked(parts: Sequence[Partial]) -> Partial:
@@ -93,7 +96,7 @@ class Partial:
         above, rows, values = 0, [np.empty(0, np.int64)], [np.empty(0)]
         for part in parts:
             if part.row is not None and part.value is not None:
-                rows.append(part.row + above * part._width())
+                rows.append(part.row + above * part.width)
                 values.append(part.value)
             above += len(part.columns[0])
         return replace(parts[0], columns=columns, row=np.concatenate(rows), value=np.concatenate(values))
@@ -108,7 +111,7 @@ class Partial:
         gone = np.zeros(self.columns[0].shape, bool)
         gone[place] = True
         keep = ~gone.ravel()[self.row]
-        moved = ends[new.row // len(where)] * self._width() + where[new.row % len(where)]
+        moved = ends[new.row // len(where)] * self.width + where[new.row % len(where)]
         object.__setattr__(self, "row", np.concatenate((self.row[keep], moved)))
         object.__setattr__(self, "value", np.concatenate((self.value[keep], new.value)))
 
@@ -117,12 +120,13 @@ class Partial:
         """The same reduction of several shards side by side."""
         if len(parts) == 1:
             return parts[0]
-        columns = tuple(np.concatenate(column, axis=1) for column in zip(*(p.columns for p in parts), strict=True))
+        by_column = zip(*(p.columns for p in parts), strict=True)
+        columns = tuple(np.concatenate(column, axis=1) for column in by_column)
         if parts[0].row is None:
             return replace(parts[0], columns=columns)
         width, at, rows = columns[0].shape[1], 0, []
         for part in parts:
-            own, row = part._width(), part.row
+            own, row = part.width, part.row
             if row is not None and own:
                 rows.append(row // own * width + row % own + at)
             at += own
@@ -143,7 +147,7 @@ def group(op: str, column: Column, perm: NDArray[np.intp], start: NDArray[np.int
     """
     ends, size = len(column), len(perm)
     if not size:
-        return np.empty((ends, 0), column.dtype)
+        return column[:, :0]
     flat = column[:, perm].ravel()
     starts = (np.arange(ends)[:, None] * size + start[None, :]).ravel()
     found: Column = _UFUNC[op].reduceat(flat, starts).reshape(ends, len(start))

@@ -215,9 +215,9 @@ class Plan:
     def kind(self, index: int) -> MetricKind:
         """What the store of a metric must know."""
         metric = self.metrics.metrics[index]
-        keep = [
-            p.reach(metric.code).base + p.correctable(self.metrics) for p in self.using(metric.code)
-        ] or [metric.correct_within_ms]
+        keep = [p.reach(metric.code).base + p.correctable(self.metrics) for p in self.using(metric.code)] or [
+            metric.correct_within_ms
+        ]
         hold = REFERENCE_HOLD if metric.reference else 0
         scale = round(1 / float(metric.resolution))
         return MetricKind(metric.code, float(scale), metric.reference, max(keep) + hold)

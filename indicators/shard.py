@@ -73,7 +73,9 @@ class Shard:
         found = self._layouts.get(plan.index)
         if found is None or found[0] != version:
             placed = [np.fromiter(t.places, np.int64, len(t.places)) for t in types]
-            layout = Layout.of([*(s.cell for s in stores), *placed, np.arange(counted)], self.cells, self.only)
+            layout = Layout.of(
+                [*(s.cell for s in stores), *placed, np.arange(counted)], self.cells, self.only
+            )
             found = version, layout
             self._layouts[plan.index] = found
         return found[1]
@@ -99,7 +101,9 @@ class Shard:
             store = self.stores[index]
             reach = plan.reach(code).base + HOLD_PERIODS * store.longest_period
             series = np.flatnonzero(member[store.cell])
-            found.stores[index] = store.excerpt(series, int(ends[0]) - reach - store.ring.length, int(ends[-1]))
+            found.stores[index] = store.excerpt(
+                series, int(ends[0]) - reach - store.ring.length, int(ends[-1])
+            )
         return found
 
     def insert(self, metric: int, series: Ints, ts: Ints, value: Ints) -> None:

@@ -57,7 +57,7 @@ class Slice:
         return cls(series, ts, value, start, series[start])
 
     def channel(self, name: Channel, test: ReadingTest | None = None) -> Ints:
-        """The sum of one kind for each series of ``who``; computed once. ``test`` belongs to flag channels."""
+        """The sum of one kind for each series of ``who``, computed once; ``test``: of flag channels."""
         found = self.sums.get(name)
         if found is None:
             found = self.sums[name] = self._channel(name, test)
@@ -110,7 +110,7 @@ class SliceRing:
     def insert(self, series: Ints, ts: Ints, value: Ints, known: int) -> tuple[Ints, Ints]:
         """Add readings in arrival order; replaces a reading of the same series and time (R7).
 
-        ``known`` is a number above every series. Returns series and ts of the readings that are new, not replaced.
+        ``known`` is a number above every series. Returns series and ts of the readings that replace no other.
         """
         number = self.number(ts)
         low = int(number.min())
@@ -125,12 +125,13 @@ class SliceRing:
         cuts = np.flatnonzero(np.diff(number)) + 1
         fresh = np.ones(len(series), bool)
         for begin, end in zip(np.append(0, cuts), np.append(cuts, len(series)), strict=True):
-            fresh[begin:end] = self._put(int(number[begin]), series[begin:end], ts[begin:end], value[begin:end])
+            own = slice(begin, end)
+            fresh[own] = self._put(int(number[begin]), series[own], ts[own], value[own])
         return (series, ts) if fresh.all() else (series[fresh], ts[fresh])
 
     def _put(self, k: int, series: Ints, ts: Ints, value: Ints) -> NDArray[np.bool_] | bool:
-        for key in [key for key in self._coarse if key[0] == -(-k // self._step)]:
-            del self._coarse[key]
+        for coarse in [coarse for coarse in self._coarse if coarse[0] == -(-k // self._step)]:
+            del self._coarse[coarse]
         self.changed.add(k)
         old = self.slices.get(k)
         if old is None:

@@ -145,14 +145,15 @@ class MetricStore:
         at = max(known, key=lambda latest: latest.position, default=self._oldest).copy()
         out_ts = np.empty((len(ends), self.n), np.int64)
         out_value = np.empty((len(ends), self.n), np.int64)
-        done = self._slice_at(at.position)
+        done = self.slice_at(at.position)
         for i, number in enumerate(self.ring.number(ends).tolist()):
             at.roll(self._between(done, number))
             done = max(done, number)
             out_ts[i], out_value[i] = at.ts, at.value
         return out_ts, out_value
 
-    def _slice_at(self, position: int) -> int:
+    def slice_at(self, position: int) -> int:
+        """The number of the slice an instant lies in; before all slices where it is NEVER."""
         if position == NEVER:
             return min(self.ring.slices, default=1) - 1
         return int(self.ring.number(np.array([position]))[0])
@@ -170,15 +171,15 @@ class MetricStore:
             return
         if self.position // CHECKPOINT_MS != to // CHECKPOINT_MS:
             self._past = [*self._past[1 - CHECKPOINTS :], self._now.copy()]
-        self._now.roll(self._between(self._slice_at(self.position), self._slice_at(to)))
+        self._now.roll(self._between(self.slice_at(self.position), self.slice_at(to)))
         self._now.position = to
         self._version += 1
         self._forget(to - self.kind.keep_ms - HOLD_PERIODS * self.longest_period)
 
     def _forget(self, before: int) -> None:
         before = self.ring.floor(before)
-        if self.ring.slices and min(self.ring.slices) <= self._slice_at(before):
-            self._oldest.roll(self._between(self._slice_at(self._oldest.position), self._slice_at(before)))
+        if self.ring.slices and min(self.ring.slices) <= self.slice_at(before):
+            self._oldest.roll(self._between(self.slice_at(self._oldest.position), self.slice_at(before)))
             self._oldest.position = before
             self.ring.forget(before)
 
@@ -195,7 +196,8 @@ class MetricStore:
         """Whether each series counts as known for coverage: registered or seen in 7 d, not retired (R11)."""
         at = ends[:, None]
         seen = (latest > NEVER) & (latest > at - SEEN_WITHIN)
-        return (seen | (self.registered != 0)) & (self.retired > at)
+        expected: NDArray[np.bool_] = (seen | (self.registered != 0)) & (self.retired > at)
+        return expected
 
 
 class _Excerpt(MetricStore):
@@ -210,7 +212,7 @@ class _Excerpt(MetricStore):
         for name in _COLUMNS:
             setattr(self, name, getattr(whole, name)[series])
         self.n = len(series)
-        rows, ts, value = whole.ring.packed(whole._slice_at(first), whole._slice_at(last))
+        rows, ts, value = whole.ring.packed(whole.slice_at(first), whole.slice_at(last))
         renumbered = np.full(whole.n, -1, np.int64)
         renumbered[series] = np.arange(self.n)
         mine = renumbered[rows]

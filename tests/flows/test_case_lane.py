@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -112,14 +113,16 @@ class Sent:
             if told is not None:
                 rows = zip(told.type.tolist(), told.ts.tolist(), told.effective.tolist(), strict=True)
                 self.notices += rows
-        pieces = [(p.effective, p.case, i, name, p) for i, (name, piece) in enumerate(sent) for p in piece.cases]
+        pieces = [
+            (p.effective, p.case, i, name, p) for i, (name, piece) in enumerate(sent) for p in piece.cases
+        ]
         self.placed += [plainly(name, p) for _, _, _, name, p in sorted(pieces, key=lambda row: row[:3])]
 
 
 def run(rows: list[Arrival], cuts: set[int], *, restart: bool = False) -> Sent:
     own, sent = lane(), Sent()
     at = [0, *sorted(c for c in cuts if c < len(rows)), len(rows)]
-    for begin, end in zip(at, at[1:], strict=False):
+    for begin, end in pairwise(at):
         part = rows[begin:end]
         sent.take(own.take([CasePiece(PART, Clock(part[-1].maximum), records(part))]))
         if restart:
@@ -160,19 +163,27 @@ def test_a_case_lies_where_its_earliest_record_with_a_place_lies(drawn: list[Dra
 
 
 @given(drawn=drawn)
-def test_late_transitions_are_told_to_all_lanes_with_the_earliest_time_they_change(drawn: list[Drawn]) -> None:
+def test_late_transitions_are_told_to_all_lanes_with_the_earliest_time_they_change(
+    drawn: list[Drawn],
+) -> None:
     rows = arrived(drawn)
     told = run(rows, set()).notices
     late = {(r.case, r.effective) for r in rows if r.late}
     assert len(told) == len(late)
     for effective_ in {end for _, end in late}:
         firsts = sorted(ts for _, ts, end in told if end == effective_)
-        own = [min(r.ts for r in rows if r.late and (r.case, r.effective) == (c, effective_)) for c, e in late if e == effective_]
+        own = [
+            min(r.ts for r in rows if r.late and (r.case, r.effective) == (c, effective_))
+            for c, e in late
+            if e == effective_
+        ]
         assert all(first <= ts for first, ts in zip(firsts, sorted(own), strict=True))
 
 
 @given(drawn=drawn, cuts=cuts)
-def test_clocks_run_forward_and_nothing_is_sent_before_it_takes_effect(drawn: list[Drawn], cuts: set[int]) -> None:
+def test_clocks_run_forward_and_nothing_is_sent_before_it_takes_effect(
+    drawn: list[Drawn], cuts: set[int]
+) -> None:
     rows = arrived(drawn)
     sent = run(rows, cuts)
     assert sent.clocks == sorted(set(sent.clocks))

@@ -87,5 +87,7 @@ def test_a_snapshot_holds_what_is_still_parked(batches: list[list[Parked]], unti
     assert other.begin() == parked.begin()
     assert other.boundaries(FINAL) == parked.boundaries(FINAL)
     for end in parked.boundaries(FINAL):
-        assert [(m, listed(r)) for m, r in other.take_late(end)] == [(m, listed(r)) for m, r in parked.take_late(end)]
+        assert [(m, listed(r)) for m, r in other.take_late(end)] == [
+            (m, listed(r)) for m, r in parked.take_late(end)
+        ]
     assert [(m, listed(r)) for m, r in other.take(FINAL)] == [(m, listed(r)) for m, r in parked.take(FINAL)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from hypothesis import given
@@ -32,7 +33,9 @@ starts = st.lists(st.integers(0, 10), min_size=AREAS, max_size=AREAS)
 
 
 def describe(rows: Ints) -> tuple[NDArray[np.uint8], NDArray[np.bytes_]]:
-    return np.zeros(len(rows), np.uint8), np.array([str(row).encode() for row in rows.tolist()] or [b""])[: len(rows)]
+    return np.zeros(len(rows), np.uint8), np.array([str(row).encode() for row in rows.tolist()] or [b""])[
+        : len(rows)
+    ]
 
 
 def publisher() -> Publisher:
@@ -60,7 +63,9 @@ def array(table: Sequence[Sequence[float]]) -> Floats:
 def born(table: Floats, starts: Sequence[int]) -> list[int]:
     """Areas that are always due are so from their first value on at the latest."""
     known = [np.flatnonzero(~np.isnan(column)).tolist() for column in table.T]
-    return [min(start, *found, 99) if start < 10 else start for start, found in zip(starts, known, strict=True)]
+    return [
+        min(start, *found, 99) if start < 10 else start for start, found in zip(starts, known, strict=True)
+    ]
 
 
 def always_from(starts: Sequence[int], first: int, count: int) -> NDArray[np.bool_]:
@@ -80,7 +85,9 @@ def rows(out: Published) -> list[Row]:
     found: list[Row] = []
     for frame in out.frames:
         columns = (frame.area, frame.window_end, frame.value, frame.revision, frame.status)
-        for area, end, value, revision, status in zip(*(np.asarray(c).tolist() for c in columns), strict=True):
+        for area, end, value, revision, status in zip(
+            *(np.asarray(c).tolist() for c in columns), strict=True
+        ):
             none = math.isnan(value)
             assert none == (status == 1)
             found.append((int(area), (end - NOON) // MINUTE, None if none else value, revision))
@@ -115,7 +122,7 @@ def test_one_null_row_when_data_stop_then_none_until_they_return(
     starts = born(values, starts)
     found: list[Row] = []
     at = [0, *sorted(c for c in cuts if c < len(table)), len(table)]
-    for begin, end in zip(at, at[1:], strict=False):
+    for begin, end in pairwise(at):
         found += rows(close(own, values[begin:end], begin, starts))
         if restart:
             own = Publisher(PLAN, describe, own.state())
@@ -134,7 +141,15 @@ def test_after_a_correction_the_last_revisions_are_the_table_of_the_corrected_va
     for _ in range(count):
         first = data.draw(st.integers(0, len(old) - 1))
         new = old.copy()
-        new[first:] = array(data.draw(st.lists(st.lists(depths, min_size=3, max_size=3), min_size=len(old) - first, max_size=len(old) - first)))
+        new[first:] = array(
+            data.draw(
+                st.lists(
+                    st.lists(depths, min_size=3, max_size=3),
+                    min_size=len(old) - first,
+                    max_size=len(old) - first,
+                )
+            )
+        )
         out = Published()
         around = [np.vstack((np.full(AREAS, np.nan), table_))[first:] for table_ in (new, old)]
         changed = ~((around[0] == around[1]) | (np.isnan(around[0]) & np.isnan(around[1])))
@@ -168,7 +183,7 @@ def levels_of(out: Published) -> list[tuple[object, ...]]:
     return [
         row
         for f in out.frames
-        for row in zip(f.area.tolist(), f.window_end.tolist(), np.asarray(f.level).tolist(), strict=True)
+        for row in zip(*(np.asarray(c).tolist() for c in (f.area, f.window_end, f.level)), strict=True)
     ]
 
 

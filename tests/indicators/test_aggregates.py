@@ -25,7 +25,7 @@ Sample = tuple[int, float]
 
 @dataclass(frozen=True)
 class Case:
-    """One window of one series, seen plainly. ``at`` is its end, ``sample`` all readings up to it, by time."""
+    """One window of one series, seen plainly: ``sample`` are all readings up to its end ``at``, by time."""
 
     sample: list[Sample]
     at: int
@@ -88,7 +88,9 @@ PLAIN: dict[str, Callable[[Case], float]] = {
     "observed": lambda c: seconds(c, lambda _: True),
     "twm": lambda c: known(c.held, lambda: sum(ms * v for ms, v in c.held) / sum(ms for ms, _ in c.held)),
     "leq": lambda c: known(c.reached, lambda: 10 * math.log10(np.mean([10 ** (v / 10) for v in c.reached]))),
-    "harmonic_mean": lambda c: known(c.reached, lambda: len(c.reached) / sum(1 / max(v, 1) for v in c.reached)),
+    "harmonic_mean": lambda c: known(
+        c.reached, lambda: len(c.reached) / sum(1 / max(v, 1) for v in c.reached)
+    ),
     "median": lambda c: known(c.reached, lambda: quantile(c.reached, 50)),
     "percentile": lambda c: known(c.reached, lambda: quantile(c.reached, 90)),
 }
@@ -101,7 +103,9 @@ windows = st.sampled_from([5 * MINUTE, 15 * MINUTE, HOUR, 2 * HOUR])
 end_lists = st.sets(st.integers(1, 40).map(lambda k: k * 5 * MINUTE), min_size=1, max_size=6).map(sorted)
 
 
-def store_with(samples: list[dict[int, float]], period: int, *, reference: bool, length: int = MINUTE) -> MetricStore:
+def store_with(
+    samples: list[dict[int, float]], period: int, *, reference: bool, length: int = MINUTE
+) -> MetricStore:
     store = store_of(SERIES, period=period, length=length, reference=reference)
     rows = [(i, ts, round(v * SCALE)) for i, sample in enumerate(samples) for ts, v in sample.items()]
     if rows:
@@ -116,7 +120,14 @@ def plainly(sample: dict[int, float], at: int, window: int, period: int, *, refe
 
 @pytest.mark.parametrize("fn", AGGREGATES)
 @settings(max_examples=40)
-@given(samples=samples, ends=end_lists, window=windows, period=periods, offset=st.sampled_from([0, HOUR]), data=st.data())
+@given(
+    samples=samples,
+    ends=end_lists,
+    window=windows,
+    period=periods,
+    offset=st.sampled_from([0, HOUR]),
+    data=st.data(),
+)
 def test_all_window_ends_at_once_give_what_plain_python_finds(
     fn: str,
     samples: list[dict[int, float]],
@@ -131,7 +142,8 @@ def test_all_window_ends_at_once_give_what_plain_python_finds(
     node = Aggregate(fn, Metric("m"), window=window, offset=offset, params=(Const(90.0),))
     found = aggregate(Window(store, np.array(ends), window, offset), node)
     expected = [
-        [PLAIN[fn](plainly(s, end - offset, window, period, reference=reference)) for s in samples] for end in ends
+        [PLAIN[fn](plainly(s, end - offset, window, period, reference=reference)) for s in samples]
+        for end in ends
     ]
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
 
@@ -192,10 +204,17 @@ def test_need_and_cover_hold_together(
 
 
 @given(samples=samples, ends=end_lists, fn=st.sampled_from(sorted(AGGREGATES)))
-def test_the_length_of_slices_shows_nowhere(samples: list[dict[int, float]], ends: list[int], fn: str) -> None:
+def test_the_length_of_slices_shows_nowhere(
+    samples: list[dict[int, float]], ends: list[int], fn: str
+) -> None:
     node = Aggregate(fn, Metric("m"), window=15 * MINUTE, params=(Const(90.0),))
     short, long = (
-        aggregate(Window(store_with(samples, 5 * MINUTE, reference=False, length=size), np.array(ends), 15 * MINUTE), node)
+        aggregate(
+            Window(
+                store_with(samples, 5 * MINUTE, reference=False, length=size), np.array(ends), 15 * MINUTE
+            ),
+            node,
+        )
         for size in (MINUTE, 5 * MINUTE)
     )
     np.testing.assert_array_equal(short, long)

@@ -31,17 +31,25 @@ FACTOR = (1.0, 1.0, 0.5, 0.25, 0.125)
 STATUSES = ("reported", "accepted", "rejected", "arrived", "handled", "rework", "closed")
 
 stamps = st.integers(-36, 24).map(lambda k: NOON + k * 5 * MINUTE)
-steps = st.lists(st.tuples(st.sampled_from(STATUSES), stamps, st.integers(0, 4)), min_size=1, max_size=7, unique=True)
+steps = st.lists(
+    st.tuples(st.sampled_from(STATUSES), stamps, st.integers(0, 4)), min_size=1, max_size=7, unique=True
+)
 towns = st.lists(
     st.builds(
-        lambda event, place, steps: (event, place, tuple(sorted(steps, key=lambda s: (s[1], STATUSES.index(s[0]), s[2])))),
+        lambda event, place, steps: (
+            event,
+            place,
+            tuple(sorted(steps, key=lambda s: (s[1], STATUSES.index(s[0]), s[2]))),
+        ),
         st.sampled_from(sorted(SLA)),
         st.integers(0, len(CELLS) - 1),
         steps,
     ),
     max_size=10,
 ).map(lambda rows: [Case(event, key, place, steps) for key, (event, place, steps) in enumerate(rows)])
-end_lists = st.sets(st.integers(-12, 30).map(lambda k: NOON + k * 5 * MINUTE), min_size=1, max_size=4).map(sorted)
+end_lists = st.sets(st.integers(-12, 30).map(lambda k: NOON + k * 5 * MINUTE), min_size=1, max_size=4).map(
+    sorted
+)
 
 
 class Seen:
@@ -112,7 +120,9 @@ def open_since(c: Seen) -> bool:
 
 BOTH = "ev_gas_leak, ev_traffic_accident"
 FORMULAS: dict[str, Callable[[list[Seen]], float]] = {
-    f"number(entered({BOTH}, 'reported', 'rework'))": lambda cs: sum(c.entered("reported", "rework") for c in cs),
+    f"number(entered({BOTH}, 'reported', 'rework'))": lambda cs: sum(
+        c.entered("reported", "rework") for c in cs
+    ),
     f"number(entered({BOTH}, 'reported', without='rejected'))": lambda cs: sum(
         c.entered("reported") and c.first("rejected") == FOREVER for c in cs
     ),
@@ -127,7 +137,9 @@ FORMULAS: dict[str, Callable[[list[Seen]], float]] = {
     f"share(ontime(due({BOTH}, since='accepted'), 'closed'))": lambda cs: known(
         [float(c.first("closed") <= c.deadline("accepted")) for c in cs if c.due("accepted")], mean
     ),
-    f"number(entered({BOTH}, 'closed') | open({BOTH}))": lambda cs: sum(c.open or c.entered("closed") for c in cs),
+    f"number(entered({BOTH}, 'closed') | open({BOTH}))": lambda cs: sum(
+        c.open or c.entered("closed") for c in cs
+    ),
     f"average(took(entered({BOTH}, 'closed', 'handled'), 'accepted', 'arrived'))": lambda cs: known(
         [c.took("accepted", "arrived") for c in cs if c.entered("closed", "handled")], mean
     ),
@@ -143,14 +155,18 @@ FORMULAS: dict[str, Callable[[list[Seen]], float]] = {
     f"total(by_type(open({BOTH}), ev_gas_leak=3))": lambda cs: sum(
         3 for c in cs if c.open and c.case.event == "ev_gas_leak"
     ),
-    f"number(reached(open({BOTH}), 'accepted'))": lambda cs: sum(c.open and c.first("accepted") < FOREVER for c in cs),
+    f"number(reached(open({BOTH}), 'accepted'))": lambda cs: sum(
+        c.open and c.first("accepted") < FOREVER for c in cs
+    ),
 }
 
 
 @pytest.mark.parametrize("formula", FORMULAS)
 @settings(max_examples=25)
 @given(town=towns, ends=end_lists)
-def test_a_value_is_that_of_a_plain_reading_of_all_cases(formula: str, town: list[Case], ends: list[int]) -> None:
+def test_a_value_is_that_of_a_plain_reading_of_all_cases(
+    formula: str, town: list[Case], ends: list[int]
+) -> None:
     plan = plan_of(formula, window="1h")
     shard = full_shard(town, plan)
     found = city_values(shard, plan.indicators[0], np.array(ends))

@@ -45,7 +45,10 @@ class Plain:
 
 
 steps = st.lists(
-    st.tuples(st.integers(0, 50), st.sampled_from(NAMES), st.integers(0, 4)), min_size=1, max_size=6, unique=True
+    st.tuples(st.integers(0, 50), st.sampled_from(NAMES), st.integers(0, 4)),
+    min_size=1,
+    max_size=6,
+    unique=True,
 )
 plain_cases = st.builds(
     lambda key, cell, late, steps: Plain(key, cell, steps_first(steps) + late, tuple(sorted(steps))),

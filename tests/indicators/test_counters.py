@@ -38,7 +38,9 @@ def test_a_total_counts_the_records_of_each_cell(
 ) -> None:
     begin, end = origin + low * HOUR, origin + (low + size) * HOUR
     everything = [event for batch in batches for event in batch]
-    expected = [sum(n == name and c == cell and begin < t <= end for n, c, t in everything) for cell in range(6)]
+    expected = [
+        sum(n == name and c == cell and begin < t <= end for n, c, t in everything) for cell in range(6)
+    ]
     assert counted(batches, origin).total(name, low, low + size, 6).tolist() == expected
 
 

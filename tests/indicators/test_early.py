@@ -55,7 +55,9 @@ def arrived(drawn: list[tuple[int, int, int, int]]) -> list[Arrival]:
 
 
 def add(readings: EarlyReadings, rows: list[Arrival]) -> None:
-    readings.add(*(np.array([getattr(r, name) for r in rows], np.int64) for name in ("series", "ts", "value", "grid")))
+    readings.add(
+        *(np.array([getattr(r, name) for r in rows], np.int64) for name in ("series", "ts", "value", "grid"))
+    )
 
 
 def judged(readings: EarlyReadings, done: int, until: int) -> Values:
@@ -67,14 +69,20 @@ def judged(readings: EarlyReadings, done: int, until: int) -> Values:
 
 
 def pond() -> EarlyReadings:
-    return EarlyReadings(plan_of("highest(median(ponding_depth))", window="5m").indicators[0], "ponding_depth", SCALE)
+    return EarlyReadings(
+        plan_of("highest(median(ponding_depth))", window="5m").indicators[0], "ponding_depth", SCALE
+    )
 
 
 def plainly(rows: list[Arrival], window: int = 5 * MINUTE) -> Values:
     """The median of a series' window at every second in which one of its readings arrived."""
     out: Values = {}
     for series, grid in sorted({(r.series, r.grid) for r in rows}):
-        held = {r.ts: r.value for r in rows if r.series == series and r.grid <= grid and grid - window < r.ts <= grid}
+        held = {
+            r.ts: r.value
+            for r in rows
+            if r.series == series and r.grid <= grid and grid - window < r.ts <= grid
+        }
         ranked, half = sorted(held.values()), len(held) // 2
         middle = ranked[half] / SCALE if len(ranked) % 2 else (ranked[half - 1] + ranked[half]) / 2 / SCALE
         out[series, grid] = middle
@@ -121,7 +129,9 @@ def test_nothing_new_is_nothing_to_judge() -> None:
     assert readings.judge(NOON + SECOND, NOON + MINUTE) is None
 
 
-@pytest.mark.parametrize("plan", [p for p in PLAN.indicators if p.indicator.early], ids=lambda p: p.indicator.id)
+@pytest.mark.parametrize(
+    "plan", [p for p in PLAN.indicators if p.indicator.early], ids=lambda p: p.indicator.id
+)
 @given(values=st.lists(st.integers(0, 90), min_size=1, max_size=8))
 def test_an_early_indicator_is_the_worst_of_single_sensors(plan: object, values: list[int]) -> None:
     own = next(p for p in PLAN.indicators if p is plan)

@@ -42,7 +42,9 @@ readings = st.builds(
     st.integers(0, 9).map(float),
 )
 streams = st.lists(readings, min_size=1, max_size=40)
-end_lists = st.sets(st.integers(-10, 3).map(lambda k: NOON + k * 5 * MINUTE), min_size=1, max_size=4).map(sorted)
+end_lists = st.sets(st.integers(-10, 3).map(lambda k: NOON + k * 5 * MINUTE), min_size=1, max_size=4).map(
+    sorted
+)
 
 
 class Plain:
@@ -115,7 +117,9 @@ FORMULAS: dict[str, Callable[[Plain], float]] = {
     f"quantile({A}, 0.5)": lambda c: some(lasts(c), median),
     f"ratio({A}, {B})": lambda c: divided(sum(a for a, _ in both(c)), sum(b for _, b in both(c))),
     f"share({A} > 4)": lambda c: some([float(v > 4) for v in known(lasts(c))], mean),
-    f"share({A} > 4, {B})": lambda c: divided(sum(b for a, b in both(c) if a > 4), sum(b for _, b in both(c))),
+    f"share({A} > 4, {B})": lambda c: divided(
+        sum(b for a, b in both(c) if a > 4), sum(b for _, b in both(c))
+    ),
     f"highest({A} - {B})": lambda c: some([a - b for a, b in both(c)], max),
     f"number(present({A}))": lambda c: sum(not math.isnan(v) for v in lasts(c)) if lasts(c) else math.nan,
     "number(count(parking_occupied) > 1)": lambda c: some(
@@ -126,14 +130,18 @@ FORMULAS: dict[str, Callable[[Plain], float]] = {
     "highest(parking_occupied)": lambda c: some(c.pooled("parking_occupied"), max),
     "lowest(parking_occupied)": lambda c: some(c.pooled("parking_occupied"), min),
     "quantile(parking_occupied, 0.5)": lambda c: some(c.pooled("parking_occupied"), median),
-    "share(parking_occupied >= 4)": lambda c: some([float(v >= 4) for v in c.pooled("parking_occupied")], mean),
+    "share(parking_occupied >= 4)": lambda c: some(
+        [float(v >= 4) for v in c.pooled("parking_occupied")], mean
+    ),
 }
 
 
 @pytest.mark.parametrize("formula", FORMULAS)
 @settings(max_examples=25)
 @given(stream=streams, ends=end_lists)
-def test_a_value_is_that_of_plain_sensors_and_readings(formula: str, stream: list[Reading], ends: list[int]) -> None:
+def test_a_value_is_that_of_plain_sensors_and_readings(
+    formula: str, stream: list[Reading], ends: list[int]
+) -> None:
     plan = plan_of(formula)
     shard = full_shard(stream, plan)
     if shard.active(plan.indicators[0]):
@@ -155,7 +163,7 @@ def test_window_ends_do_not_see_each_other(formula: str, stream: list[Reading], 
 @settings(max_examples=25)
 @given(stream=streams, ends=end_lists)
 def test_the_limits_of_a_sensor_are_its_own(stream: list[Reading], ends: list[int]) -> None:
-    """``time_outside`` takes its limits from the same sensor in the same cell, and none where there is none."""
+    """``time_outside`` takes its limits from the same sensor in the same cell, if there is one."""
     plan = plan_of("total(time_outside(parking_occupied, 2, last(parking_total)))")
     found = city_values(full_shard(stream, plan), plan.indicators[0], np.array(ends))
     codes = {r.metric for r in stream}
@@ -169,7 +177,8 @@ def outside(c: Plain) -> float:
         sample, high = c.of("parking_occupied", sensor), c.last("parking_total", sensor)
         stops = [ts for ts, _ in sample[1:]] + [c.t]
         spans = [
-            (min(stop, ts + HOLD) - max(ts, c.t - WINDOW), v) for (ts, v), stop in zip(sample, stops, strict=True)
+            (min(stop, ts + HOLD) - max(ts, c.t - WINDOW), v)
+            for (ts, v), stop in zip(sample, stops, strict=True)
         ]
         held = [(ms, v) for ms, v in spans if ms > 0]
         rows.append(sum(ms for ms, v in held if v < 2 or v > high) / 1000 if held else math.nan)
@@ -195,7 +204,8 @@ def test_the_evidence_counts_readings_sensors_and_recent_input(
         later = {code: {(r.sensor, r.place) for r in stream if r.metric == code} for code in codes}
         n = sum(len(c.pooled(code)) for code in codes)
         present = [
-            sum(c.count(code, s) > 0 or not math.isnan(c.last(code, s)) for s in sensors[code]) for code in codes
+            sum(c.count(code, s) > 0 or not math.isnan(c.last(code, s)) for s in sensors[code])
+            for code in codes
         ]
         expected = [len(later[code]) if registered else len(sensors[code]) for code in codes]
         recent = sum(len(s) for s in sensors.values())

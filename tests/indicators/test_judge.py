@@ -46,7 +46,9 @@ def test_coverage_is_the_share_of_known_sensors_and_bars_levels_below_its_minimu
     alive: int, silent: int, least: float
 ) -> None:
     plan = plan_of("100 * share(last(bin_fill) >= 90)", min_coverage=least)
-    found = judge_at_noon(plan, [*map(fill, range(alive)), *(fill(9 + s, minutes=600) for s in range(silent))])
+    found = judge_at_noon(
+        plan, [*map(fill, range(alive)), *(fill(9 + s, minutes=600) for s in range(silent))]
+    )
     if alive + silent:
         share = alive / (alive + silent)
         assert math.isclose(found.coverage[0, 0], share)
@@ -82,7 +84,9 @@ def test_a_level_counts_only_where_its_own_condition_is_true(value: int) -> None
 
 
 def test_an_unknown_condition_allows_nothing() -> None:
-    plan = plan_of("total(last(bin_fill)) + total(last(ponding_depth))", alarm_needs="highest(max(ponding_depth)) >= 0")
+    plan = plan_of(
+        "total(last(bin_fill)) + total(last(ponding_depth))", alarm_needs="highest(max(ponding_depth)) >= 0"
+    )
     found = judge_at_noon(plan, [fill(1)])
     assert found.allowed.tolist() == [[False]]
 

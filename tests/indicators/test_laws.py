@@ -110,7 +110,9 @@ class TestEveryIndicator:
     ) -> None:
         town, ends = data.draw(towns(plan)), ends_of(plan)
         together: Town = [
-            Reading(r.metric, r.sensor, 0, r.ts, r.value) if isinstance(r, Reading) else Case(r.event, r.key, 0, r.steps)
+            Reading(r.metric, r.sensor, 0, r.ts, r.value)
+            if isinstance(r, Reading)
+            else Case(r.event, r.key, 0, r.steps)
             for r in town
         ]
         merged = city_values(without_engine_counters(full_shard(town)), plan, ends)
@@ -179,5 +181,7 @@ def test_readings_are_kept_as_they_were_handed_in() -> None:
     for column in columns:
         column.flags.writeable = False
     shard.insert(METRICS.index["rain_1m"], columns[0], columns[1], columns[2])
-    held = shard.store("rain_1m").ring.packed(*shard.store("rain_1m").ring.number(np.array([0, NOON + MINUTE])).tolist())
+    held = shard.store("rain_1m").ring.packed(
+        *shard.store("rain_1m").ring.number(np.array([0, NOON + MINUTE])).tolist()
+    )
     assert held[2].tolist() == stored("rain_1m", [0.3, 0.3]).tolist()

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from geo.areas import AreaKind
 from indicators.layout import TILES, Cells, Layout, Universe, tile_number
 from indicators.slices import Ints
-from indicators.store import MetricStore
-from tests.indicators.small_city import AREAS, CELLS, FOREVER, GRID, MINUTE, store_of
+from indicators.store import FOREVER, MetricStore
+from tests.indicators.small_city import AREAS, CELLS, GRID, MINUTE, store_of
 
 places = st.integers(0, len(CELLS) - 1)
 members = st.lists(st.tuples(st.integers(0, 6), places), max_size=12)
@@ -124,7 +124,12 @@ def test_every_cell_is_in_each_of_its_areas_once(inside: list[int]) -> None:
     runs = np.split(groups.perm, groups.start[1:])
     found = []
     for kind, uid, tile, district, run in zip(
-        groups.kind.tolist(), groups.uid.tolist(), groups.tile.tolist(), groups.district.tolist(), runs, strict=True
+        groups.kind.tolist(),
+        groups.uid.tolist(),
+        groups.tile.tolist(),
+        groups.district.tolist(),
+        runs,
+        strict=True,
     ):
         assert run.tolist() == sorted(run.tolist())
         assert {int(t) for t in layout.tile[run]} == {tile}

@@ -62,7 +62,9 @@ def plain(fn: str, values: Sequence[int]) -> float:
     if not values:
         return math.nan
     ranked, half = sorted(values), len(values) // 2
-    middle = ranked[half] / SCALE if len(values) % 2 else (ranked[half - 1] / SCALE + ranked[half] / SCALE) / 2
+    middle = (
+        ranked[half] / SCALE if len(values) % 2 else (ranked[half - 1] / SCALE + ranked[half] / SCALE) / 2
+    )
     return {
         "total": sum(values) / SCALE,
         "average": sum(values) / len(values) / SCALE,
@@ -131,7 +133,9 @@ def test_in_a_wider_table_the_other_columns_hold_nothing(fn: str, rows: Rows, da
     tiles=st.lists(st.tuples(st.integers(0, 63), st.floats(-1e6, 1e6)), min_size=1, max_size=40),
     order=st.randoms(use_true_random=False),
 )
-def test_sums_of_floats_are_the_same_for_every_number_of_lanes(tiles: list[tuple[int, float]], order: object) -> None:
+def test_sums_of_floats_are_the_same_for_every_number_of_lanes(
+    tiles: list[tuple[int, float]], order: object
+) -> None:
     """Per tile in the lane, then by tile in the area step: which lane held a tile cannot show."""
     found = set()
     for lanes in (1, 2, 8):

@@ -1,4 +1,4 @@
-"""What a catalogue needs kept: slices that divide every duration, tests of readings, how long a record matters."""
+"""What a catalogue needs kept: slices that divide every duration, tests of readings, a long enough memory."""
 
 from __future__ import annotations
 
@@ -73,10 +73,18 @@ def test_both_channels_of_a_flag_are_counted_by_its_own_metric_alone() -> None:
 
 
 FORMULAS = {
-    "ponding_depth": ["highest(median(ponding_depth))", "highest(mean(ponding_depth, '30m'))", "average(ponding_depth)"],
+    "ponding_depth": [
+        "highest(median(ponding_depth))",
+        "highest(mean(ponding_depth, '30m'))",
+        "average(ponding_depth)",
+    ],
     "parking_occupied": ["total(twm(parking_occupied))", "total(last(parking_occupied))"],
     "parking_total": ["total(last(parking_total))"],
-    "rain_1m": ["highest(sum(rain_1m))", "highest(sum(rain_1m, '1h', offset='30m'))", "number(count(rain_1m) > 1)"],
+    "rain_1m": [
+        "highest(sum(rain_1m))",
+        "highest(sum(rain_1m, '1h', offset='30m'))",
+        "number(count(rain_1m) > 1)",
+    ],
 }
 
 
@@ -112,7 +120,9 @@ def test_the_engines_own_counters_enter_where_the_formula_reads_their_metrics() 
 
 
 def test_the_same_aggregate_of_two_formulas_is_one_node() -> None:
-    plan = plan_of("highest(sum(rain_1m)) + lowest(sum(rain_1m))", alarm_needs="highest(sum(rain_1m)) > 1").indicators[0]
+    plan = plan_of(
+        "highest(sum(rain_1m)) + lowest(sum(rain_1m))", alarm_needs="highest(sum(rain_1m)) > 1"
+    ).indicators[0]
     assert len(plan.reductions) == 2
     assert sum(isinstance(node, Aggregate) for node in plan.nodes) == 1
 

@@ -80,7 +80,8 @@ def test_an_indicator_is_active_once_any_of_its_inputs_was_heard_of() -> None:
 
 
 def cells_of(shard: Shard) -> list[int]:
-    return shard.layout(shard.plan.indicators[0]).code.tolist()
+    codes: list[int] = shard.layout(shard.plan.indicators[0]).code.tolist()
+    return codes
 
 
 def test_a_layout_holds_every_cell_that_ever_had_an_input() -> None:

@@ -60,9 +60,7 @@ def test_a_ring_holds_the_last_arrival_of_every_series_and_time(
 
 
 @given(rows=st.lists(rows, min_size=1, max_size=40), cuts=st.sets(st.integers(1, 39)), length=lengths)
-def test_cutting_arrivals_into_batches_changes_no_slice(
-    rows: list[Row], cuts: set[int], length: int
-) -> None:
+def test_cutting_arrivals_into_batches_changes_no_slice(rows: list[Row], cuts: set[int], length: int) -> None:
     at = sorted(c for c in cuts if c < len(rows))
     parts = [rows[a:b] for a, b in zip([0, *at], [*at, len(rows)], strict=True)]
     whole, split = filled([rows], length), filled(parts, length)
@@ -91,7 +89,7 @@ def positive(values: Ints) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
 def naive(inside: Sequence[tuple[int, int]], channel: object) -> int:
     """A channel's sum over (series, value) pairs of one series."""
     values = [value for _, value in inside]
-    found = {
+    found: dict[object, int] = {
         "count": len(values),
         "sum": sum(values),
         "min": min(values, default=LARGEST),
@@ -99,7 +97,7 @@ def naive(inside: Sequence[tuple[int, int]], channel: object) -> int:
         ("true", "positive"): sum(v > 0 for v in values),
         ("known", "positive"): sum(v != 0 for v in values),
     }
-    return int(found[channel])  # type: ignore[index]
+    return found[channel]
 
 
 channels = st.sampled_from(["count", "sum", "min", "max", ("true", "positive"), ("known", "positive")])
@@ -125,7 +123,7 @@ def test_totals_are_those_of_the_readings_also_while_more_arrive(
         for first, size in spans:
             step = max(1, 5 * MINUTE // length)
             low, high = first * step, (first + size) * step
-            found = ring.total(channel, low, high, SERIES).tolist()  # type: ignore[arg-type]
+            found = ring.total(channel, low, high, SERIES).tolist()
             begin, end = origin + low * length, origin + high * length
             for series in range(SERIES):
                 inside = [(t, v) for (s, t), v in held.items() if s == series and begin < t <= end]

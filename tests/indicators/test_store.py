@@ -85,8 +85,12 @@ def test_a_series_is_known_from_its_earliest_reading_until_it_is_retired(
         insert(store, batch)
     store.retired[0] = HOUR
     at = np.array(sorted(ends))
-    earliest = {s: min((t for b in batches for q, t, _ in b if q == s), default=FOREVER) for s in range(SERIES)}
-    expected = [[earliest[s] <= t < (HOUR if s == 0 else FOREVER) for s in range(SERIES)] for t in at.tolist()]
+    earliest = {
+        s: min((t for b in batches for q, t, _ in b if q == s), default=FOREVER) for s in range(SERIES)
+    }
+    expected = [
+        [earliest[s] <= t < (HOUR if s == 0 else FOREVER) for s in range(SERIES)] for t in at.tolist()
+    ]
     assert store.known(at).tolist() == expected
 
 
