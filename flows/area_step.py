@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from flows.batches import FINAL, Floats, Ints
+from flows.city import City
 from flows.pieces import BEFORE, MAX_DISORDER, AreaFrame, AreaPiece, Clock, Clocks, EarlyValues
 from flows.publisher import Early, Past, Published, Publisher, Windows
-from flows.shard_lane import City
 from geo.areas import AreaKind
 from indicators.evaluate import Evaluation, Frame
 from indicators.judge import Judged, judge
@@ -356,4 +357,4 @@ def _alike(ends: Ints, frames: list[AreaFrame]) -> list[Ints]:
     cuts = {i for f in frames for i in np.searchsorted(ends, f.frame.ends[[0, -1]] + [0, 1]).tolist()}
     cuts |= set(range(0, len(ends), _CHUNK)) | {len(ends)}
     edges = sorted(cuts | {0})
-    return [ends[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+    return [ends[a:b] for a, b in pairwise(edges)]

@@ -13,12 +13,12 @@ import numpy as np
 from flows.admission import ReadingAdmission
 from flows.batches import FINAL
 from flows.case_admission import EventAdmission, FeedbackAdmission
+from flows.city import City
 from flows.pieces import BEFORE
 from flows.profile import timed
 from flows.provenance import Admitted, Origin, Tally, json_records
 from flows.record_files import Block, RecordFile, decode
 from flows.registry import Registry
-from flows.shard_lane import City
 from flows.wire import Kind
 
 Door = ReadingAdmission | EventAdmission | FeedbackAdmission

@@ -10,10 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from flows.batches import Strays
 from flows.cold_store import ColdStore, ColdStoreError
-from flows.pieces import Clock, PlacedCase
-from flows.shard_lane import SeriesMap, ShardLane
+from flows.pieces import Clock
+from flows.shard_lane import ShardLane
 from flows.snapshots import COSTS
 from indicators.cases import CaseRow
 from indicators.shard import Shard
@@ -39,19 +38,11 @@ def save(lane: ShardLane, cold: ColdStore, seq: int) -> dict[str, Any]:
         ],
         "places": [np.fromiter(sorted(cases.places), np.int64) for cases in shard.cases],
         "counters": {key: counts.copy() for key, counts in shard.counters.slices.items()},
-        "parked": lane.parked.state(),
-        "corrections": lane.corrections.state(),
+        "intake": lane.intake.state(),
+        "early": lane.early.state(),
         "publisher": lane.publisher.state(),
-        "strays": [(s.cell, s.ts, s.effective) for s in lane.strays],
-        "placed": list(lane.cases),
-        "series": {
-            name: (s.metric.copy(), s.number.copy(), s.period.copy()) for name, s in lane.series.items()
-        },
-        "early": {metric: readings.state() for metric, readings in lane.early.items()},
-        "birth": lane.births_state(),
         "closed": lane.closed,
         "begin": lane.begin,
-        "judged_early": lane.judged_early,
         "clocks": {name: (c.maximum, c.limit) for name, c in lane.clocks.by_sender.items()},
     }
 
@@ -65,17 +56,10 @@ def load(lane: ShardLane, cold: ColdStore, state: dict[str, Any]) -> None:
     """
     _check(lane, state)
     _load_shard(lane.shard, cold, state)
-    lane.parked.restore(state["parked"])
-    lane.corrections.restore(state["corrections"])
+    lane.intake.restore(state["intake"])
+    lane.early.restore(state["early"])
     lane.restore_publisher(state["publisher"])
-    lane.strays = [Strays(*columns) for columns in state["strays"]]
-    placed: list[PlacedCase] = state["placed"]
-    lane.cases = list(placed)
-    lane.series = {name: SeriesMap(*columns) for name, columns in state["series"].items()}
-    for metric, readings in lane.early.items():
-        readings.restore(state["early"][metric])
-    lane.restore_births(state["birth"])
-    lane.closed, lane.begin, lane.judged_early = state["closed"], state["begin"], state["judged_early"]
+    lane.closed, lane.begin = state["closed"], state["begin"]
     for name, (maximum, limit) in state["clocks"].items():
         lane.clocks.hear(name, Clock(maximum, limit))
 

@@ -143,7 +143,10 @@ class AreaFrame:
 
 @dataclass(frozen=True, slots=True)
 class EarlyValues:
-    """Values judged before their window is closed: per row an indicator, a second, an area, its district, a value."""
+    """Values judged before their window is closed: per row an indicator, a second, an area, a value.
+
+    ``district`` is the district each area lies in.
+    """
 
     index: Ints
     grid: Ints

@@ -279,7 +279,8 @@ def _due(windows: Windows, live: Flags, rows: _Rows) -> Flags:
     null = np.isnan(windows.judged.value)
     before = np.vstack((rows.live[windows.areas][None], live[:-1]))
     first = windows.always & (np.cumsum(windows.always, axis=0) == 1)
-    return live | (null & (before | (first & ~rows.started[windows.areas])))
+    due: Flags = live | (null & (before | (first & ~rows.started[windows.areas])))
+    return due
 
 
 def _busy(rows: _Rows, windows: Windows, early: Early) -> Ints:

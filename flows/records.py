@@ -22,6 +22,7 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from flows.batches import FINAL, ReadingBatch
 from flows.beginning import Beginning
+from flows.city import City
 from flows.failures import noted
 from flows.inputs import Input, InputFile, door
 from flows.pace import Pace
@@ -30,7 +31,6 @@ from flows.profile import SECONDS, timed
 from flows.provenance import Admitted
 from flows.registry import Registry
 from flows.router import STRAY_SLICE, Lanes, Router
-from flows.shard_lane import City
 from flows.snapshots import COSTS, freeze, thaw
 
 PART = "records-00"

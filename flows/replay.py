@@ -18,6 +18,7 @@ from bytewax.dataflow import Dataflow
 from bytewax.recovery import RecoveryConfig
 from bytewax.run import cli_main
 
+from flows.city import City
 from flows.city_flow import Ends, build
 from flows.inputs import Input
 from flows.processes import run_processes
@@ -27,7 +28,6 @@ from flows.records import PART, ReplaySource
 from flows.recovery_folder import RecoveryFolder
 from flows.registry import Registry, read_registry
 from flows.router import Lanes
-from flows.shard_lane import City
 from flows.snapshots import COSTS, Costs
 from flows.steps import CITY, NoControl, Run
 from geo.areas import Areas

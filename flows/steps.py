@@ -18,6 +18,7 @@ from alerts.incidents import IncidentBook
 from flows.area_step import AreaStep
 from flows.batches import FINAL
 from flows.case_lane import CaseLane
+from flows.city import City
 from flows.city_flow import Steps
 from flows.cold_store import ColdStore
 from flows.failures import noted
@@ -27,7 +28,7 @@ from flows.profile import timed
 from flows.publisher import Published
 from flows.records import PART, Item
 from flows.router import Lanes
-from flows.shard_lane import City, ShardLane
+from flows.shard_lane import ShardLane
 from flows.snapshots import freeze, thaw
 
 Batch = tuple[Iterable[Item], bool]

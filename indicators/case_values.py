@@ -190,7 +190,8 @@ def _in_order(node: CaseValue, part: Selected) -> Floats:
     at = np.full(part.at.cases.n, -FOREVER, np.int64)
     for status in node.statuses:
         at = part.at.first(status, since=at)
-    return (at != FOREVER).astype(np.float64)
+    found: Floats = (at != FOREVER).astype(np.float64)
+    return found
 
 
 def _severity(_: CaseValue, part: Selected) -> Floats:

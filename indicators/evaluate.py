@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,14 +28,15 @@ from indicators.expression import (
     Setting,
     walk,
 )
+from indicators.latest import NEVER
 from indicators.layout import AreaGroups, Layout, Universe
-from indicators.partials import Partial
+from indicators.partials import Column, Partial
 from indicators.plan import COUNTERS, IndicatorPlan, metric_of, tested
 from indicators.shard import Shard
 from indicators.slices import Ints
-from indicators.store import NEVER
 
 Floats = NDArray[np.float64]
+Rows = TypeVar("Rows", Ints, Floats)
 
 VALID_INPUT_WITHIN = 30 * 24 * 3_600_000
 """An area keeps its row this long after its last valid input (R13)."""
@@ -157,14 +159,14 @@ class Evaluation:
 
     def _spread(self, part: Partial, window: Window, op: str) -> Partial:
         """Columns per series -> columns per cell of the layout."""
-        columns = []
+        columns: list[Column] = []
         where = self.layout.columns(window.store.cell)
         ufunc = {"add": np.add, "max": np.maximum, "min": np.minimum}[op]
         neutral = {"add": 0, "max": -np.inf, "min": np.inf}[op]
         for column in part.columns:
             if op != "add":
                 column = np.where(window.count > 0, column, neutral)  # noqa: PLW2901
-            out = np.full((len(self.ends), self.layout.size), neutral, column.dtype)
+            out = cast("Column", np.full((len(self.ends), self.layout.size), neutral, column.dtype))
             for i, row in enumerate(column):
                 ufunc.at(out[i], where, row)
             columns.append(out)
@@ -318,12 +320,14 @@ def _aggregates(node: Node) -> Iterator[Aggregate]:
     return (n for n in walk(node) if isinstance(n, Aggregate))
 
 
-def _sum_rows(universe: Universe, rows: NDArray[np.generic], ufunc: np.ufunc = np.add) -> NDArray[np.generic]:
+def _sum_rows(universe: Universe, rows: Rows, ufunc: np.ufunc = np.add) -> Rows:
+    """Reduce the rows [T, U] of each cell: [T, cells]."""
     ends, size = rows.shape
     if not size:
-        return np.empty((ends, 0), rows.dtype)
+        return rows[:, :0]
     starts = (np.arange(ends)[:, None] * size + universe.start[None, :]).ravel()
-    return ufunc.reduceat(rows.ravel(), starts).reshape(ends, len(universe.start))
+    found: Rows = ufunc.reduceat(rows.ravel(), starts).reshape(ends, len(universe.start))
+    return found
 
 
 def _number(node: Reduce, universe: Universe, args: list[Floats]) -> Partial:

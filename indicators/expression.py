@@ -147,7 +147,7 @@ class Reduce:
 class Apply:
     """An elementwise operation on nodes of one kind (scalars broadcast).
 
-    ``fn`` is one of ``neg add sub mul div pow not and or lt le gt ge eq ne if`` (``if``: condition, then, else)
+    ``fn`` is one of ``neg add sub mul div pow not and or lt le gt ge eq ne if`` (condition, then, else)
     or an elementwise function of the table (``clip``: x, lo, hi with None-constants as NaN; ``piecewise``:
     x, x0, y0, x1, y1, ...; ``mean_of``: values, then as many weights in ``params`` if given).
     """

@@ -30,8 +30,8 @@ class Shard:
     cases: list[TypeCases] = field(init=False)
     counters: CellCounters = field(init=False)
     only: Ints | None = None
-    _universes: dict[tuple[int, ...], tuple[tuple[int, ...], Universe]] = field(default_factory=dict)
-    _layouts: dict[int, tuple[tuple[int, ...], Layout]] = field(default_factory=dict)
+    universes: dict[tuple[int, ...], tuple[tuple[int, ...], Universe]] = field(default_factory=dict)
+    layouts: dict[int, tuple[tuple[int, ...], Layout]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Empty stores with the plan's slices."""
@@ -58,10 +58,10 @@ class Shard:
         """The sensors known for any of some metrics; rebuilt only when series were added."""
         indexes = tuple(self.plan.metrics.index[code] for code in codes)
         version = tuple(self.stores[i].n for i in indexes)
-        found = self._universes.get(indexes)
+        found = self.universes.get(indexes)
         if found is None or found[0] != version:
             found = version, Universe.of([self.stores[i] for i in indexes], self.cells)
-            self._universes[indexes] = found
+            self.universes[indexes] = found
         return found[1]
 
     def layout(self, plan: IndicatorPlan) -> Layout:
@@ -70,14 +70,14 @@ class Shard:
         types = [self.type_cases(event) for event in plan.events]
         counted = self.cells.n if plan.uses_counters else 0
         version = (*(s.n for s in stores), *(len(t.places) for t in types), counted)
-        found = self._layouts.get(plan.index)
+        found = self.layouts.get(plan.index)
         if found is None or found[0] != version:
             placed = [np.fromiter(t.places, np.int64, len(t.places)) for t in types]
             layout = Layout.of(
                 [*(s.cell for s in stores), *placed, np.arange(counted)], self.cells, self.only
             )
             found = version, layout
-            self._layouts[plan.index] = found
+            self.layouts[plan.index] = found
         return found[1]
 
     def active(self, plan: IndicatorPlan) -> bool:
@@ -91,9 +91,7 @@ class Shard:
     def excerpt(self, plan: IndicatorPlan, cells: Ints, ends: Ints) -> Shard:
         """The same shard reduced to some cells and to what an indicator needs for some window ends."""
         found = copy(self)
-        found.only = cells
-        found.stores = list(self.stores)
-        found._universes, found._layouts = {}, {}
+        found.only, found.stores, found.universes, found.layouts = cells, list(self.stores), {}, {}
         member = np.zeros(self.cells.n, bool)
         member[cells] = True
         for code in plan.metrics:

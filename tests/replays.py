@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +58,21 @@ def start_replay(city: Path, out: Path, *more: str) -> subprocess.Popen[bytes]:
     code = "from flows.cli import main; main()"
     command = [sys.executable, "-c", code, "replay", *inputs, f"--out={out}", "--no-progress", *more]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+
+def running_until(run: subprocess.Popen[bytes], ready: Callable[[], object], seconds: float = 30.0) -> None:
+    """Wait until something is there; the process must still run then."""
+    deadline = time.monotonic() + seconds
+    while not ready():
+        assert time.monotonic() < deadline, "waited in vain"
+        still_runs_after(run, 0.01)
+
+
+def still_runs_after(run: subprocess.Popen[bytes], seconds: float) -> None:
+    """Wait for a process not to end."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        run.wait(seconds)
+        raise AssertionError(f"ended too early with {run.returncode}: {run.communicate()[1].decode()}")
 
 
 _FILES = {"readings": "readings.jsonl", "events": "events.jsonl", "sensors": "sensors.csv"}

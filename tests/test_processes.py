@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,7 @@ import pytest
 from flows.processes import run_processes
 from flows.replay import replay
 from sinks.outputs import prepare
-from tests.replays import counts, make_city, replay_options, start_replay, tables
+from tests.replays import counts, make_city, replay_options, running_until, start_replay, tables
 
 SPLITS: list[dict[str, Any]] = [
     {"batch_size": 100},
@@ -92,7 +90,7 @@ def test_a_killed_process_takes_the_others_with_it(city: Path, tmp_path: Path) -
 
 def test_sigterm_ends_all_processes_without_a_traceback(city: Path, tmp_path: Path) -> None:
     with start_replay(city, tmp_path, "--workers=2", "--speed=1") as run:
-        wait_for(lambda: list((tmp_path / ".parts").glob("rejects-*")))
+        running_until(run, lambda: list((tmp_path / ".parts").glob("rejects-*")))
         own = children(run.pid)
         run.terminate()
         _, errors = run.communicate(timeout=20)
@@ -100,14 +98,6 @@ def test_sigterm_ends_all_processes_without_a_traceback(city: Path, tmp_path: Pa
     assert b"Traceback" not in errors
     assert len(own) == 2
     assert not any(alive(pid) for pid in own)
-
-
-def wait_for(ready: Callable[[], object], seconds: float = 20.0) -> None:
-    """Wait until something is there."""
-    deadline = time.monotonic() + seconds
-    while not ready():
-        assert time.monotonic() < deadline, "waited in vain"
-        os.sched_yield()
 
 
 def children(pid: int) -> list[int]:

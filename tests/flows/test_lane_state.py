@@ -115,7 +115,7 @@ def undisturbed(town: Path, tmp_path_factory: pytest.TempPathFactory) -> list[li
     return steps
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(data=st.data())
 def test_a_crash_anywhere_changes_nothing_that_comes_after(
     town: Path, undisturbed: list[list[Any]], data: st.DataObject

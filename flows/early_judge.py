@@ -1,0 +1,88 @@
+"""Early judgement of a lane: new readings of the early indicators, by second of event time (R9)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from flows.pieces import BEFORE, EarlyValues
+from flows.publisher import Early
+from indicators.early import EarlyReadings
+from indicators.plan import Plan
+from indicators.shard import Shard
+from indicators.tolerance import le
+
+
+class EarlyJudge:
+    """Judges the readings of the metrics in ``readings`` as far as the lane's senders have come."""
+
+    def __init__(self, plan: Plan, shard: Shard) -> None:
+        """Nothing judged yet."""
+        self.shard = shard
+        self.done = BEFORE
+        index = plan.metrics.index
+        self.readings = {
+            index[code]: EarlyReadings(p, code, plan.kind(index[code]).scale)
+            for p in plan.indicators
+            if p.indicator.early
+            for code in p.metrics
+        }
+
+    def judge(self, until: int) -> dict[int, Early]:
+        """The values of all seconds up to an instant that are high enough for a level, by indicator."""
+        found: dict[int, Early] = {}
+        for metric, readings in self.readings.items():
+            values = readings.judge(self.done, until)
+            if values is None:
+                continue
+            indicator = readings.plan.indicator
+            lowest = np.nanmin(indicator.raises) if indicator.high_bad else np.nanmax(indicator.raises)
+            high = le(lowest, values.value) if indicator.high_bad else le(values.value, lowest)
+            if not high.any():
+                continue
+            cells = self.shard.stores[metric].cell[values.series[high]]
+            order = np.argsort(values.grid[high], kind="stable")
+            early = Early(values.grid[high][order], cells[order], values.value[high][order])
+            found[readings.plan.index] = _merged(found.get(readings.plan.index), early)
+        self.done = max(self.done, until)
+        return found
+
+    def areas(self, found: dict[int, Early]) -> list[EarlyValues]:
+        """The same for the areas above the cells."""
+        parts = []
+        for index, early in found.items():
+            areas = self.shard.cells.areas[early.row]
+            for kind in range(4):
+                inside = areas[:, kind] >= 0
+                count = int(inside.sum())
+                parts.append(
+                    EarlyValues(
+                        np.full(count, index),
+                        early.grid[inside],
+                        np.full(count, kind + 1),
+                        areas[inside, kind],
+                        areas[inside, 2],
+                        early.value[inside],
+                    )
+                )
+        return parts
+
+    def state(self) -> dict[str, Any]:
+        """Plain data."""
+        return {"done": self.done, "readings": {m: r.state() for m, r in self.readings.items()}}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up a ``state()``."""
+        self.done = state["done"]
+        for metric, readings in self.readings.items():
+            readings.restore(state["readings"][metric])
+
+
+def _merged(old: Early | None, new: Early) -> Early:
+    if old is None:
+        return new
+    grid = np.concatenate((old.grid, new.grid))
+    order = np.argsort(grid, kind="stable")
+    row = np.concatenate((old.row, new.row))[order]
+    return Early(grid[order], row, np.concatenate((old.value, new.value))[order])

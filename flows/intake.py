@@ -1,0 +1,228 @@
+"""What has arrived at a shard lane and not taken effect, and how it does.
+
+Readings and cases in time enter the shard when the lane has come to their slice end; late ones wait for the
+slice end at which they are published.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flows.batches import FINAL, Ints, NewSeries, ReadingBatch, Strays
+from flows.corrections import Corrections
+from flows.parked import ParkedReadings
+from flows.pieces import PlacedCase, PlacedCases, ShardPiece
+from indicators.cases import CaseRow
+from indicators.early import EarlyReadings
+from indicators.plan import Plan
+from indicators.shard import Shard
+
+
+@dataclass
+class SeriesMap:
+    """Where the series numbers of one source part lead in this lane: metric, store number, period."""
+
+    metric: NDArray[np.int16]
+    number: Ints
+    period: Ints
+
+    @classmethod
+    def empty(cls) -> SeriesMap:
+        """No series announced."""
+        return cls(np.full(0, -1, np.int16), np.empty(0, np.int64), np.empty(0, np.int64))
+
+    def put(self, index: NDArray[np.int32], metric: NDArray[np.int16], number: Ints, period: Ints) -> None:
+        """Take announced series."""
+        size = int(index.max()) + 1
+        more = max(size - len(self.metric), 0)
+        if more:
+            grow = max(more, len(self.metric))
+            self.metric = np.concatenate((self.metric, np.full(grow, -1, np.int16)))
+            self.number = np.concatenate((self.number, np.zeros(grow, np.int64)))
+            self.period = np.concatenate((self.period, np.zeros(grow, np.int64)))
+        self.metric[index], self.number[index], self.period[index] = metric, number, period
+
+
+class Intake:
+    """The waiting room of one lane; fills ``shard`` and, for early indicators, ``early`` by metric."""
+
+    def __init__(self, plan: Plan, shard: Shard, early: dict[int, EarlyReadings]) -> None:
+        """Nothing waits."""
+        self.plan = plan
+        self.shard = shard
+        self.early = early
+        self.parked = ParkedReadings(len(plan.metrics.metrics))
+        self.corrections = Corrections(plan)
+        self.strays: list[Strays] = []
+        self.cases: list[PlacedCase] = []
+        self.series: dict[str, SeriesMap] = {}
+        self.birth = np.empty(0, np.int64)
+        self._births: dict[int, int] = {}
+
+    # -- arrival -------------------------------------------------------------------------------------
+
+    def placed(self, piece: PlacedCases) -> None:
+        """Take cases from a case lane."""
+        self.cases += piece.cases
+        if piece.notices is not None:
+            self.corrections.cases(piece.notices)
+
+    def readings(self, piece: ShardPiece) -> None:
+        """Take readings and announcements from a source part."""
+        if piece.new is not None:
+            self._enrol(piece.sender, piece.new)
+        if piece.batch is not None and len(piece.batch):
+            self._park(self.series[piece.sender], piece.batch)
+        if piece.strays is not None:
+            self.strays.append(piece.strays)
+        if piece.notices is not None:
+            self.corrections.readings(piece.notices)
+
+    def _enrol(self, sender: str, new: NewSeries) -> None:
+        cells = self.shard.cells.number(new.cell)
+        number = np.empty(len(cells), np.int64)
+        for metric in np.unique(new.metric).tolist():
+            rows = new.metric == metric
+            number[rows] = self.shard.stores[metric].add(
+                new.sensor_key[rows], cells[rows], new.period[rows], new.retired[rows], new.registered[rows]
+            )
+        series = self.series.setdefault(sender, SeriesMap.empty())
+        series.put(new.index, new.metric, number, new.period)
+
+    def _park(self, series: SeriesMap, batch: ReadingBatch) -> None:
+        metric = series.metric[batch.series]
+        order = np.argsort(metric, kind="stable")
+        metric = metric[order]
+        number = series.number[batch.series[order]]
+        ts, value, effective = batch.ts[order], batch.value[order], batch.effective[order]
+        cuts = np.flatnonzero(np.diff(metric)) + 1
+        for begin, end in zip(np.append(0, cuts), np.append(cuts, len(metric)), strict=True):
+            m, part = int(metric[begin]), slice(begin, end)
+            length, origin = int(self.plan.slice_ms[m]), self.shard.calendar.slice_origin
+            late = effective[part] > origin - (origin - ts[part]) // length * length
+            self.parked.add(m, (number[part], ts[part], value[part], effective[part]), late)
+            if m in self.early:
+                grid = batch.grid[order[part]]
+                self.early[m].add(number[part], ts[part], value[part], grid)
+
+    # -- taking effect -------------------------------------------------------------------------------
+
+    def _born(self, cells: Ints, since: Ints) -> None:
+        """Note the first records of districts: they have rows from then on (R13)."""
+        more = self.shard.cells.n - len(self.birth)
+        if more > 0:
+            self.birth = np.concatenate((self.birth, np.full(more, FINAL)))
+        before = self.birth[cells]
+        if (before <= since).all():
+            return
+        np.minimum.at(self.birth, cells, since)
+        for cell in np.unique(cells[before > since]).tolist():
+            district = int(self.shard.cells.areas[cell, 2])
+            if district >= 0:
+                self._births[district] = min(self._births.get(district, FINAL), int(self.birth[cell]))
+
+    def begin(self) -> int:
+        """The earliest slice end at which a waiting record in time takes effect, FINAL for none."""
+        found = [self.parked.begin(), *(case.effective for case in self.cases if not case.late)]
+        for strays in self.strays:
+            timely = strays.effective <= self._slice_end(strays.ts)
+            found.append(int(strays.effective[timely].min(initial=FINAL)))
+        return min(found)
+
+    def take_timely(self, until: int) -> None:
+        """Let readings in time take effect that do so by an instant."""
+        for metric, (series, ts, value, effective) in self.parked.take(until):
+            self.shard.insert(metric, series, ts, value)
+            self._born(self.shard.stores[metric].cell[series], effective)
+        kept = []
+        for strays in self.strays:
+            late = strays.effective > self._slice_end(strays.ts)
+            due = (strays.effective <= until) & ~late
+            self._born(self._count(strays.cell[due], strays.ts[due]), strays.effective[due])
+            if not due.all():
+                kept.append(Strays(strays.cell[~due], strays.ts[~due], strays.effective[~due]))
+        self.strays = kept
+
+    def _slice_end(self, ts: Ints) -> Ints:
+        counters = self.shard.counters
+        return counters.origin + counters.number(ts) * counters.length
+
+    def _count(self, cells: Ints, ts: Ints) -> Ints:
+        numbers = self.shard.cells.number(cells)
+        if len(cells):
+            self.shard.counters.add("checked", numbers, ts)
+        return numbers
+
+    def take_cases(self, until: int) -> None:
+        """Let cases in time take effect that do so by an instant."""
+        due = [case for case in self.cases if case.effective <= until and not case.late]
+        if not due:
+            return
+        self.cases = [case for case in self.cases if case.effective > until or case.late]
+        cells = [(cell, case.effective) for case in due for cell in self._place(case)[-1:]]
+        self._born(*np.array(cells, np.int64).reshape(-1, 2).T)
+
+    def _place(self, case: PlacedCase) -> list[int]:
+        """Take a case as now known; the cells it lay and lies in."""
+        cell = -1 if case.cell < 0 else int(self.shard.cells.number(np.array([case.cell]))[0])
+        row = CaseRow(case.case, cell, case.located, case.status, case.ts, case.severity)
+        before = self.shard.cases[case.type].put(row)
+        return [c for c in (before, cell) if c >= 0]
+
+    def boundaries(self, until: int) -> list[int]:
+        """The slice ends by an instant at which late records take effect, ascending."""
+        return sorted({*self.parked.boundaries(until), *self.corrections.boundaries(until)})
+
+    def take_late(self, at: int) -> Ints:
+        """Let late records take effect; returns the cells they touch."""
+        cells = [np.empty(0, np.int64)]
+        for metric, (series, ts, value, _) in self.parked.take_late(at):
+            self.shard.insert(metric, series, ts, value)
+            cells.append(self.shard.stores[metric].cell[series])
+            self._born(cells[-1], np.full(len(ts), at))
+        kept = []
+        for strays in self.strays:
+            due = strays.effective == at
+            if due.any():
+                cells.append(self._count(strays.cell[due], strays.ts[due]))
+            if not due.all():
+                kept.append(Strays(strays.cell[~due], strays.ts[~due], strays.effective[~due]))
+        self.strays = kept
+        for case in [c for c in self.cases if c.effective == at]:
+            cells.append(np.array(self._place(case), np.int64))
+            self._born(cells[-1], np.full(len(cells[-1]), at))
+        self.cases = [c for c in self.cases if c.effective != at]
+        return np.unique(np.concatenate(cells))
+
+    def births(self) -> dict[int, int]:
+        """Districts first heard of since the last call: uid -> the instant from which they have rows."""
+        found, self._births = self._births, {}
+        return found
+
+    # -- snapshots -----------------------------------------------------------------------------------
+
+    def state(self) -> dict[str, Any]:
+        """Everything that waits, as plain data."""
+        return {
+            "parked": self.parked.state(),
+            "corrections": self.corrections.state(),
+            "strays": [(s.cell, s.ts, s.effective) for s in self.strays],
+            "cases": list(self.cases),
+            "series": {
+                name: (s.metric.copy(), s.number.copy(), s.period.copy()) for name, s in self.series.items()
+            },
+            "birth": self.birth.copy(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up a ``state()``."""
+        self.parked.restore(state["parked"])
+        self.corrections.restore(state["corrections"])
+        self.strays = [Strays(*columns) for columns in state["strays"]]
+        self.cases = list(state["cases"])
+        self.series = {name: SeriesMap(*columns) for name, columns in state["series"].items()}
+        self.birth = state["birth"].copy()
