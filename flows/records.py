@@ -36,6 +36,10 @@ from flows.snapshots import COSTS, freeze, thaw
 PART = "records-00"
 """The one part of the source: its files are aligned, which several parts could not be."""
 
+TURN = 100_000
+"""Records handed on in one turn where batches are large: windows are closed once a turn, together."""
+LARGE_BATCH = 1_000
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
@@ -87,18 +91,29 @@ class ReplayPart(StatefulSourcePartition[Item, bytes]):
 
     @noted()
     def next_batch(self) -> list[Item]:
-        """The pieces of the next block of the file that is furthest behind."""
+        """The pieces of the next blocks, each of the file that is furthest behind."""
         self._note_pause()
         if self._finished:
             raise StopIteration
-        open_files = [f for f in self._files if not f.ended]
-        if not open_files:
+        if all(file.ended for file in self._files):
             return self._finish()
         self._wait = self._pace.ahead(self._clock().maximum)
-        if self._wait:
+        items: list[Item] = []
+        if not self._wait:
+            for _ in range(self._blocks()):
+                items += self._block()
+        return items
+
+    def _blocks(self) -> int:
+        size = self._settings.batch_size
+        return max(1, TURN // size) if size >= LARGE_BATCH and self._settings.speed is None else 1
+
+    def _block(self) -> list[Item]:
+        open_files = [file for file in self._files if not file.ended]
+        if not open_files:
             return []
         file = min(open_files, key=lambda f: (f.clock, f.number))
-        admitted = file.next(self._settings.batch_size)
+        admitted = file.next(self._settings.batch_size, decode_only=self._settings.stop_after == "decode")
         self._advance()
         return [] if admitted is None else self._items(file, admitted)
 
@@ -119,8 +134,6 @@ class ReplayPart(StatefulSourcePartition[Item, bytes]):
         self._read = read
 
     def _items(self, file: InputFile, admitted: Admitted[Any]) -> list[Item]:
-        if self._settings.stop_after == "decode":
-            return []
         with timed("route"):
             clock = self._clock()
             tell = clock.maximum // 1000 > self._told // 1000

@@ -115,13 +115,6 @@ class IndicatorPlan:
             reaching=min(reaching, default=1 << 62),
         )
 
-    @cached_property
-    def case_reach(self) -> int | None:
-        """How long a transition matters, ms; None: until the case ends and beyond."""
-        if any(s.fn != "entered" or s.without for s in self.case_sets):
-            return None
-        return max((s.window or self.indicator.window_ms for s in self.case_sets), default=0)
-
     def durations(self, code: str) -> Iterator[int]:
         """Every duration that slices of a metric must divide, ms."""
         yield from (self.indicator.window_ms, self.indicator.hop_ms)

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from flows.batches import FINAL, Floats, Ints
-from flows.publisher import Early, Past, Published, Publisher
+from flows.batches import Floats, Ints
+from flows.publisher import Early, Past, Published, Publisher, Windows
 from indicators.catalogue import Catalogue
 from indicators.judge import Judged
 from indicators.metrics import Metrics
@@ -28,6 +28,8 @@ Row = tuple[int, int, float | None, int]
 
 depths = st.sampled_from([math.nan, math.nan, 0.0, 0.05, 0.2, 0.5])
 AREAS = 3
+NEVER = (10,) * AREAS
+"""No area is always due a row."""
 tables = st.lists(st.lists(depths, min_size=AREAS, max_size=AREAS), min_size=1, max_size=10)
 starts = st.lists(st.integers(0, 10), min_size=AREAS, max_size=AREAS)
 
@@ -74,10 +76,13 @@ def always_from(starts: Sequence[int], first: int, count: int) -> NDArray[np.boo
     return (t >= np.array(starts)) & (np.array(starts) < 10)
 
 
-def close(own: Publisher, values: Floats, first: int, starts: Sequence[int]) -> Published:
+def windows(values: Floats, first: int, starts: Sequence[int] = NEVER) -> Windows:
+    return Windows(seen(values, first), np.arange(AREAS), always_from(starts, first, len(values)))
+
+
+def close(own: Publisher, values: Floats, first: int, starts: Sequence[int] = NEVER) -> Published:
     out = Published()
-    always = always_from(starts, first, len(values))
-    own.close(POND, seen(values, first), np.arange(AREAS), always, Early.none(), FINAL, out)
+    own.close(POND, windows(values, first, starts), Early.none(), out)
     return out
 
 
@@ -153,9 +158,8 @@ def test_after_a_correction_the_last_revisions_are_the_table_of_the_corrected_va
         out = Published()
         around = [np.vstack((np.full(AREAS, np.nan), table_))[first:] for table_ in (new, old)]
         changed = ~((around[0] == around[1]) | (np.isnan(around[0]) & np.isnan(around[1])))
-        past = Past(seen(around[0], first - 1), seen(around[1], first - 1), changed)
-        always = always_from(starts, first - 1, len(around[0]))
-        own.correct(POND, past, np.arange(AREAS), always, NOON + 60 * MINUTE, out)
+        now, before = (windows(table_, first - 1, starts) for table_ in around)
+        own.correct(POND, Past(now, before, changed, NOON + 60 * MINUTE), out)
         published += rows(out)
         old = new
     final: dict[tuple[int, int], tuple[int, float | None]] = {}
@@ -171,8 +175,8 @@ def test_after_a_correction_the_last_revisions_are_the_table_of_the_corrected_va
 @given(table=tables)
 def test_levels_and_alerts_do_not_depend_on_how_windows_are_split(table: list[list[float]]) -> None:
     values, whole, split = array(table), publisher(), publisher()
-    together = close(whole, values, 0, [10] * AREAS)
-    parts = [close(split, values[t : t + 1], t, [10] * AREAS) for t in range(len(values))]
+    together = close(whole, values, 0)
+    parts = [close(split, values[t : t + 1], t) for t in range(len(values))]
     one_by_one = [t for part in parts for t in part.transitions]
     assert [repr(t) for t in one_by_one] == [repr(t) for t in together.transitions]
     levels = [sorted(levels_of(out)) for out in (together, *parts)]
@@ -189,28 +193,49 @@ def levels_of(out: Published) -> list[tuple[object, ...]]:
 
 def test_a_value_without_recent_input_is_no_row_but_of_areas_always_due() -> None:
     own, out = publisher(), Published()
-    judged = seen(np.zeros((1, AREAS)), 0)
-    judged.recent[:] = False
-    own.close(POND, judged, np.arange(AREAS), always_from([0, 10, 10], 0, 1), Early.none(), FINAL, out)
+    zero = windows(np.zeros((1, AREAS)), 0, [0, 10, 10])
+    zero.judged.recent[:] = False
+    own.close(POND, zero, Early.none(), out)
     assert rows(out) == [(0, 0, 0.0, 0)]
 
 
-def test_an_early_value_alarms_before_the_first_window_end_it_is_not_ten_seconds_ahead_of() -> None:
+def test_a_corrected_value_that_no_input_stands_behind_any_more_takes_its_row_back() -> None:
     own, out = publisher(), Published()
-    early = Early(NOON + np.array([5_000, 9_000, 70_000]), np.array([1, 1, 2]), np.array([0.2, 0.5, 0.5]))
-    values = np.full((2, AREAS), math.nan)
-    own.close(POND, seen(values, 0), np.arange(AREAS), always_from([10] * 3, 0, 2), early, NOON + 70_000, out)
+    published = rows(close(own, np.ones((1, AREAS)), 0))
+    now, before = (windows(np.full((2, AREAS), v), -1) for v in (0.0, 1.0))
+    now.judged.recent[:] = False
+    own.correct(POND, Past(now, before, np.ones((2, AREAS), bool), NOON + MINUTE), out)
+    assert [row[2] for row in published] == [1.0] * AREAS
+    assert rows(out) == [(area, 0, None, 1) for area in range(AREAS)]
+
+
+def test_an_early_value_alarms_though_no_window_of_its_area_has_data() -> None:
+    own, out = publisher(), Published()
+    early = Early(NOON + np.array([5_000, 9_000]), np.array([1, 1]), np.array([0.2, 0.5]))
+    own.close(POND, windows(np.full((2, AREAS), math.nan), 0), early, out)
     found = [(t.area, t.transition, t.level, t.early) for t in out.transitions]
     assert found == [("1", "raised", 2, True), ("1", "escalated", 4, True)]
 
 
+def test_an_early_value_comes_before_the_first_window_end_not_ten_seconds_behind_it() -> None:
+    own, out = publisher(), Published()
+    early = Early(NOON + np.array([9_999, 10_000]), np.array([0, 1]), np.array([0.5, 0.5]))
+    own.close(POND, windows(np.full((2, AREAS), 0.2), 0), early, out)
+    found = [(t.area, t.level, t.early) for t in out.transitions if t.transition == "raised"]
+    assert found == [("0", 4, True), ("1", 2, False), ("2", 2, False)]
+
+
+def test_early_values_are_split_at_an_instant() -> None:
+    early = Early(np.array([1, 2, 2, 3]), np.arange(4), np.arange(4.0))
+    passed, rest = early.split(2)
+    assert (passed.row.tolist(), rest.row.tolist()) == ([0], [1, 2, 3])
+
+
 def test_forgetting_leaves_the_revisions_of_later_windows() -> None:
     own, out = publisher(), Published()
-    close(own, np.zeros((2, AREAS)), 0, [10] * AREAS)
-    now, before = (seen(np.full((3, AREAS), v), -1) for v in (0.05, 0.0))
-    past = Past(now, before, np.ones((3, AREAS), bool))
-    always = always_from([10] * AREAS, -1, 3)
-    own.correct(POND, past, np.arange(AREAS), always, NOON + MINUTE, out)
+    close(own, np.zeros((2, AREAS)), 0)
+    now, before = (windows(np.full((3, AREAS), v), -1) for v in (0.05, 0.0))
+    own.correct(POND, Past(now, before, np.ones((3, AREAS), bool), NOON + MINUTE), out)
     own.trim(POND, NOON + MINUTE)
     kept = own.state()["rows"]["drainage.ponding_depth_max"]["revisions"]
     assert sorted(kept.tolist()) == [[area, NOON + MINUTE, 1] for area in range(AREAS)]
