@@ -40,7 +40,7 @@ from sinks.line_files import LineFiles, plain_line, reject_line
 from sinks.outputs import finalise, prepare
 from sinks.table_file import PARTS, ValueTable
 
-RECOVERY_LANES = 8
+RECOVERY_LANES = 4
 """Lanes of a run that can be resumed; more processes than that find no work."""
 
 
@@ -143,7 +143,7 @@ def flow_of(options: ReplayOptions, progress: Callable[[int], None]) -> Dataflow
 
 
 def lane_count(options: ReplayOptions) -> int:
-    """How many lanes: as given, else eight where the run can be resumed, else one per process."""
+    """How many lanes: as given, else four where the run can be resumed, else one per process."""
     if options.lanes:
         return options.lanes
     return RECOVERY_LANES if options.recovery else options.workers

@@ -142,6 +142,7 @@ class ShardLane:
         if until - self._trimmed < _HOUR:
             return
         self._trimmed = until
+        self.shard.forget(until)
         for plan in self.plan.indicators:
             keep = plan.correctable(self.plan.metrics) + 2 * plan.indicator.window_ms + MAX_DISORDER
             self.publisher.trim(plan.index, until - keep)

@@ -31,6 +31,13 @@ class Selected:
     member: Flags
     deadline: Ints | None
 
+    def united(self, other: Selected) -> Selected:
+        """Members of either; a member of both keeps its deadline here."""
+        deadline = self.deadline
+        if deadline is not None and other.deadline is not None:
+            deadline = np.where(self.member, deadline, other.deadline)
+        return Selected(self.event, self.at, self.member | other.member, deadline)
+
     @property
     def cells(self) -> Ints:
         """The members' cells."""
@@ -59,8 +66,7 @@ class CaseEvaluation:
             merged: dict[str, Selected] = {}
             for part in (s for below in node.sets for s in self.members(below, t)):
                 old = merged.get(part.event)
-                either = part.member if old is None else part.member | old.member
-                merged[part.event] = Selected(part.event, part.at, either, None)
+                merged[part.event] = part if old is None else old.united(part)
             return tuple(merged.values())
         raise TypeError(f"{type(node).__name__} is no set of cases")
 
@@ -123,7 +129,8 @@ class CaseEvaluation:
             columns = (count, true) if node.fn == "number" else (count, count, true)
             return Partial(node.fn, ("add",) * len(columns), columns, zero=node.fn == "number")
         if node.fn in {"total", "average"}:
-            total = np.bincount(row, value, minlength=count.size).reshape(shape)
+            order = np.lexsort((value, row))
+            total = np.bincount(row[order], value[order], minlength=count.size).reshape(shape)
             return Partial(node.fn, ("add", "add"), (count, total), zero=node.fn == "total")
         if node.fn == "quantile":
             return Partial(node.fn, ("add",), (count,), q=node.params[0], row=row, value=value)

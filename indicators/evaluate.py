@@ -30,7 +30,7 @@ from indicators.expression import (
 )
 from indicators.latest import NEVER
 from indicators.layout import AreaGroups, Layout, Universe
-from indicators.partials import Column, Partial
+from indicators.partials import Column, Partial, group
 from indicators.plan import COUNTERS, IndicatorPlan, metric_of, tested
 from indicators.shard import Shard
 from indicators.slices import Ints
@@ -320,14 +320,9 @@ def _aggregates(node: Node) -> Iterator[Aggregate]:
     return (n for n in walk(node) if isinstance(n, Aggregate))
 
 
-def _sum_rows(universe: Universe, rows: Rows, ufunc: np.ufunc = np.add) -> Rows:
+def _sum_rows(universe: Universe, rows: Rows, op: str = "add") -> Rows:
     """Reduce the rows [T, U] of each cell: [T, cells]."""
-    ends, size = rows.shape
-    if not size:
-        return rows[:, :0]
-    starts = (np.arange(ends)[:, None] * size + universe.start[None, :]).ravel()
-    found: Rows = ufunc.reduceat(rows.ravel(), starts).reshape(ends, len(universe.start))
-    return found
+    return cast("Rows", group(op, rows, np.arange(universe.size), universe.start))
 
 
 def _number(node: Reduce, universe: Universe, args: list[Floats]) -> Partial:
@@ -368,12 +363,12 @@ def _share(node: Reduce, universe: Universe, args: list[Floats]) -> Partial:
 
 def _highest(node: Reduce, universe: Universe, args: list[Floats]) -> Partial:
     values = np.where(np.isnan(args[0]), -np.inf, args[0])
-    return Partial(node.fn, ("max",), (_sum_rows(universe, values, np.maximum),))
+    return Partial(node.fn, ("max",), (_sum_rows(universe, values, "max"),))
 
 
 def _lowest(node: Reduce, universe: Universe, args: list[Floats]) -> Partial:
     values = np.where(np.isnan(args[0]), np.inf, args[0])
-    return Partial(node.fn, ("min",), (_sum_rows(universe, values, np.minimum),))
+    return Partial(node.fn, ("min",), (_sum_rows(universe, values, "min"),))
 
 
 _REDUCE: dict[str, Callable[[Reduce, Universe, list[Floats]], Partial]] = {

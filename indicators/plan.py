@@ -14,7 +14,6 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from indicators.aggregates import HELD, REACHING
 from indicators.catalogue import Catalogue, Indicator
 from indicators.elementwise import apply
 from indicators.expression import (
@@ -38,21 +37,6 @@ EVENT_CORRECT_WITHIN = 7 * 24 * 3_600_000
 """How late a transition may come and still correct closed windows (R4)."""
 COUNTERS = {"ds_records_checked": "checked", "ds_records_correct": "correct"}
 """Metrics whose totals include the engine's own counters of its cells (R10)."""
-
-
-@dataclass(frozen=True)
-class Reach:
-    """How long after its time a reading can still matter: ``base`` plus what its hold or reach-back adds."""
-
-    base: int
-    held: bool
-    reaching: int
-
-    def of(self, period: int, *, reference: bool) -> int:
-        """The reach of a reading of a series with a sampling period, ms."""
-        if self.held:
-            return self.base + (REFERENCE_HOLD if reference else 3 * period)
-        return max(self.base, 2 * period + 1 if self.reaching < 2 * period else 0)
 
 
 @dataclass(frozen=True)
@@ -104,16 +88,10 @@ class IndicatorPlan:
         """The aggregates of one metric."""
         return [n for n in self.nodes if isinstance(n, Aggregate) and metric_of(n.source) == code]
 
-    def reach(self, code: str) -> Reach:
-        """How long a reading of a metric matters to this indicator."""
-        found = self.aggregates(code)
+    def reach(self, code: str) -> int:
+        """How far before a window's end its aggregates of a metric look, holds and reach-back apart, ms."""
         window = self.indicator.window_ms
-        reaching = [n.window or window for n in found if n.fn in REACHING]
-        return Reach(
-            base=max([window, *((n.window or window) + n.offset for n in found)]),
-            held=any(n.fn in HELD for n in found),
-            reaching=min(reaching, default=1 << 62),
-        )
+        return max([window, *((n.window or window) + n.offset for n in self.aggregates(code))])
 
     def durations(self, code: str) -> Iterator[int]:
         """Every duration that slices of a metric must divide, ms."""
@@ -208,7 +186,7 @@ class Plan:
     def kind(self, index: int) -> MetricKind:
         """What the store of a metric must know."""
         metric = self.metrics.metrics[index]
-        keep = [p.reach(metric.code).base + p.correctable(self.metrics) for p in self.using(metric.code)] or [
+        keep = [p.reach(metric.code) + p.correctable(self.metrics) for p in self.using(metric.code)] or [
             metric.correct_within_ms
         ]
         hold = REFERENCE_HOLD if metric.reference else 0

@@ -18,6 +18,9 @@ from indicators.store import HOLD_PERIODS, MetricStore
 COUNTERS_KEPT = 4 * DAY
 """Longest use: a window of 24 h, corrected up to 48 h later."""
 
+CASES_KEPT = 60 * DAY
+"""Ended cases: a row for 30 days (R13), corrected up to 7 days later, behind the longest SLA and window."""
+
 
 @dataclass
 class Shard:
@@ -97,7 +100,7 @@ class Shard:
         for code in plan.metrics:
             index = self.plan.metrics.index[code]
             store = self.stores[index]
-            reach = plan.reach(code).base + HOLD_PERIODS * store.longest_period
+            reach = plan.reach(code) + HOLD_PERIODS * store.longest_period
             series = np.flatnonzero(member[store.cell])
             found.stores[index] = store.excerpt(
                 series, int(ends[0]) - reach - store.ring.length, int(ends[-1])
@@ -117,3 +120,8 @@ class Shard:
         for store in self.stores:
             store.advance(to)
         self.counters.forget(to - COUNTERS_KEPT)
+
+    def forget(self, until: int) -> None:
+        """Drop cases that ended long before an instant."""
+        for cases in self.cases:
+            cases.forget(until - CASES_KEPT)

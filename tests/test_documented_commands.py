@@ -66,7 +66,7 @@ def typed(folder: Path) -> dict[str, subprocess.CompletedProcess[str]]:
     environment = os.environ | {"PATH": os.pathsep.join(paths), "PYTHONPATH": str(ROOT)}
     return {
         script: subprocess.run(
-            ["bash", "-euc", script],
+            ["/bin/sh", "-euc", script],
             cwd=folder,
             env=environment,
             capture_output=True,
@@ -91,11 +91,15 @@ def test_every_command_of_a_document_works(
         assert [a for a in answers if a.startswith(("N", "[", "1")) and a not in typed[script].stdout] == []
 
 
+def examples(readme: str) -> list[tuple[str, str]]:
+    """Language and text of all fenced blocks."""
+    text = (ROOT / readme).read_text(encoding="utf-8")
+    return re.findall(r"^```(\w*)\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+
+
 def test_both_readmes_show_the_same_examples() -> None:
-    one, other = (
-        re.findall(r"^```(\w*)\n(.*?)^```", (ROOT / n).read_text("utf-8"), re.DOTALL | re.M) for n in READMES
-    )
-    assert [b for b in one if b[0] != "sh"] == [b for b in other if b[0] != "sh"]
+    one, other = ([block for block in examples(name) if block[0] != "sh"] for name in READMES)
+    assert one == other
     assert commands(READMES[0]) == commands(READMES[1])
 
 

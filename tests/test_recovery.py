@@ -11,7 +11,7 @@ from random import Random
 
 import pytest
 
-from flows.replay import RECOVERY_LANES, replay
+from flows.replay import replay
 from tests.replays import (
     counts,
     make_city,
@@ -33,7 +33,7 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def whole(city: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("whole")
-    replay(replay_options(city, out, lanes=RECOVERY_LANES))
+    replay(replay_options(city, out))
     return out
 
 

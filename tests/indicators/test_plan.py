@@ -103,7 +103,7 @@ def test_outside_its_reach_a_reading_changes_no_value(
     known = Reading(code, 1, 0, NOON - 60 * HOUR, 1.0)
     others = [known, *(Reading(code, 1, 0, NOON + m * MINUTE, m % 7) for m in minutes)]
     late = Reading(code, 1, 0, NOON + extra * MINUTE, 99.0)
-    reach = plan.indicators[0].reach(code).base + max(3 * period, METRICS[code].reference * REFERENCE_HOLD)
+    reach = plan.indicators[0].reach(code) + max(3 * period, METRICS[code].reference * REFERENCE_HOLD)
     ends = NOON + np.arange(-24, 49) * 5 * MINUTE
     outside = (ends < late.ts) | (ends >= late.ts + reach)
     without, with_it = (
