@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from flows.batches import CaseRecords, Ints, NewSeries, ReadingBatch, Strays
 from flows.corrections import STRAY
+from flows.lane_names import lane_names
 from flows.pieces import CasePiece, Clock, Notices, ShardPiece
 from geo.cells import CellSystem
 from indicators.layout import tile_number
@@ -32,12 +33,12 @@ class Lanes:
     @property
     def shards(self) -> list[str]:
         """Keys of the shard lanes."""
-        return [f"shard-{i:02d}" for i in range(self.count)]
+        return lane_names("shard", self.count)
 
     @property
     def cases(self) -> list[str]:
         """Keys of the case lanes."""
-        return [f"cases-{i:02d}" for i in range(self.count)]
+        return lane_names("cases", self.count)
 
     def of_cells(self, cells: Ints) -> Ints:
         """The shard lane of each cell: int64[n]."""

@@ -108,7 +108,7 @@ def test_a_start_that_failed_before_the_first_snapshot_begins_anew(tmp_path: Pat
     (recovery / "engine").mkdir(parents=True)
     (recovery / "engine" / "part-0.sqlite3").write_bytes(b"half written")
     (recovery / "cold").mkdir()
-    (recovery / "cold" / "shard-00.sqlite").write_bytes(b"half written")
+    (recovery / "cold" / "shard-00aj.sqlite").write_bytes(b"half written")
     summary = replay(replay_options(city, tmp_path / "out", recovery=recovery))
     assert summary.readings > 0
     assert not list((tmp_path / "out").glob("*.draft"))
