@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import resource
 import sys
@@ -228,13 +229,28 @@ def run_flow(
         recovery = RecoveryConfig(  # type: ignore[no-untyped-call]
             str(RecoveryFolder(options.recovery).engine)
         )
-    cli_main(  # type: ignore[no-untyped-call]
-        flow,
-        process_id=process,
-        addresses=None if ports is None else [f"127.0.0.1:{port}" for port in ports],
-        epoch_interval=timedelta(seconds=options.snapshot_every),
-        recovery_config=recovery,
-    )
+    with _rare_collections():
+        cli_main(  # type: ignore[no-untyped-call]
+            flow,
+            process_id=process,
+            addresses=None if ports is None else [f"127.0.0.1:{port}" for port in ports],
+            epoch_interval=timedelta(seconds=options.snapshot_every),
+            recovery_config=recovery,
+        )
+
+
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Search for reference cycles rarely: the flow makes none, and its long-lived state is large."""
+    before = gc.get_threshold()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(200_000, 20, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 def _run_processes(options: ReplayOptions, advance: Callable[[int], None], lock: list[int]) -> float:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,11 +52,20 @@ class CaseEvaluation:
         self.shard = shard
         self.ends = ends
         self.layout = layout
-        self.view: Callable[[str, int], CasesAt] = lru_cache(maxsize=None)(self._view)
-        self.members: Callable[[Node, int], tuple[Selected, ...]] = lru_cache(maxsize=None)(self._members)
+        self._views: dict[tuple[str, int], CasesAt] = {}
+        self._sets: dict[tuple[Node, int], tuple[Selected, ...]] = {}
 
-    def _view(self, event: str, t: int) -> CasesAt:
-        return self.shard.type_cases(event).at(t)
+    def view(self, event: str, t: int) -> CasesAt:
+        """The cases of a type at an instant, made once."""
+        if (event, t) not in self._views:
+            self._views[event, t] = self.shard.type_cases(event).at(t)
+        return self._views[event, t]
+
+    def members(self, node: Node, t: int) -> tuple[Selected, ...]:
+        """The members of a set of cases at an instant, found once."""
+        if (node, t) not in self._sets:
+            self._sets[node, t] = self._members(node, t)
+        return self._sets[node, t]
 
     def _members(self, node: Node, t: int) -> tuple[Selected, ...]:
         if isinstance(node, CaseSet):
