@@ -70,6 +70,15 @@ class LevelLog:
             level[here], since[here] = undo.level[place[here]], undo.since[place[here]]
         return level, since
 
+    def changed(self, rows: Rows, from_ms: int) -> Flags:
+        """Which of ``rows`` changed at or after ``from_ms``."""
+        found = np.zeros(rows.size, bool)
+        for undo in reversed(self._undos):
+            if undo.end < from_ms:
+                break
+            found |= undo.where(rows)[0]
+        return found
+
     def forget(self, rows: Rows, from_ms: int) -> None:
         """Drop the changes of ``rows`` at and after ``from_ms``."""
         kept = []

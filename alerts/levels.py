@@ -175,6 +175,15 @@ class LevelBank:
             found += self._realign(ends, int(rows[column]), column, levels[:, column], seen)
         return found, levels
 
+    def calm(self, rows: Rows, from_ms: int, value: Array) -> Flags:
+        """bool[m]: areas that ``value`` [k, m] from ``from_ms`` on gives no level, and that had none.
+
+        Replaying them would change nothing.
+        """
+        reached = self.ladder.reached(value.ravel()).reshape(value.shape).any(axis=0)
+        alerted = np.isin(rows, np.fromiter(self._timelines, np.int64, len(self._timelines)))
+        return ~(reached | alerted | self.occupied(rows) | self._log.changed(rows, from_ms))
+
     def trim(self, before_ms: int) -> None:
         """Forget what only corrections of window ends before ``before_ms`` could need."""
         self.trimmed_ms = max(self.trimmed_ms, before_ms)

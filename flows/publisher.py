@@ -236,6 +236,12 @@ class Publisher:
         touched = np.flatnonzero(past.changed.any(axis=0))
         if not touched.size or len(judged.ends) < 2:
             return
+        rows.live[areas[touched]] = past.now.live[-1, touched]
+        rows.started[areas[touched]] |= emitted.rows[:, touched].any(axis=0)
+        calm = rows.bank.calm(areas[touched], int(judged.ends[1]), judged.value[1:, touched])
+        touched = touched[~calm]
+        if not touched.size:
+            return
         ok = None if judged.level_ok is None else judged.level_ok[1:, touched]
         seen = Evidence(
             judged.value[1:, touched],
@@ -247,8 +253,6 @@ class Publisher:
         found, levels = rows.bank.replay(judged.ends[1:], areas[touched], seen)
         emitted.levels[1:, touched] = levels
         out.transitions += self._published(found)
-        rows.live[areas[touched]] = past.now.live[-1, touched]
-        rows.started[areas[touched]] |= emitted.rows[:, touched].any(axis=0)
 
     def _frame(self, index: int, judged: Judged, areas: Ints, emitted: _Emitted, out: Published) -> None:
         t, a = np.nonzero(emitted.rows)

@@ -193,6 +193,17 @@ class SliceRing:
             found = self._coarse[key] = _Sums(who, dense[who])
         return found
 
+    def of_members(self, low: int, high: int, member: NDArray[np.bool_]) -> tuple[Ints, Ints, Ints]:
+        """Series, ts and value of the readings of some series in slices low < k <= high, in order of time."""
+        parts = [self.slices[k] for k in range(low + 1, high + 1) if k in self.slices]
+        inside = [member[p.series] for p in parts]
+        empty = [np.empty(0, np.int64)]
+        series, ts, value = (
+            np.concatenate(empty + [c[keep] for c, keep in zip(columns, inside, strict=True)])
+            for columns in ([p.series for p in parts], [p.ts for p in parts], [p.value for p in parts])
+        )
+        return series, ts, value
+
     def packed(self, low: int, high: int) -> tuple[Ints, Ints, Ints]:
         """Series, ts and value of the readings in slices low < k <= high, sorted by (series, ts)."""
         parts = [self.slices[k] for k in range(low + 1, high + 1) if k in self.slices]

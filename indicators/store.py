@@ -212,13 +212,12 @@ class _Excerpt(MetricStore):
         for name in _COLUMNS:
             setattr(self, name, getattr(whole, name)[series])
         self.n = len(series)
-        rows, ts, value = whole.ring.packed(whole.slice_at(first), whole.slice_at(last))
         renumbered = np.full(whole.n, -1, np.int64)
         renumbered[series] = np.arange(self.n)
-        mine = renumbered[rows]
-        inside = mine >= 0
-        if inside.any():
-            ring.insert(mine[inside], ts[inside], value[inside], self.n)
+        slices = whole.slice_at(first), whole.slice_at(last)
+        rows, ts, value = whole.ring.of_members(*slices, renumbered >= 0)
+        if len(rows):
+            ring.insert(renumbered[rows], ts, value, self.n)
 
     def latest(self, ends: Ints) -> tuple[Ints, Ints]:
         ts, value = self._whole.latest(ends)
