@@ -30,13 +30,13 @@ def noted() -> Iterator[None]:
 
 
 def root(error: BaseException) -> BaseException:
-    """The first failure of a chain: the engine wraps what a step raises, once for every layer.
+    """What a step raised: the engine wraps it in runtime errors of its own, once for every layer.
 
     >>> root(RuntimeError("outer"))
     RuntimeError('outer')
     """
-    while (earlier := error.__cause__ or error.__context__) is not None:
-        error = earlier
+    while isinstance(error, RuntimeError) and (inner := error.__cause__ or error.__context__) is not None:
+        error = inner
     return error
 
 

@@ -16,6 +16,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from flows.failures import root
+
 if TYPE_CHECKING:
     from flows.replay import ReplayOptions, Summary
 
@@ -141,7 +143,7 @@ def perform(options: "ReplayOptions") -> "Summary":
     except _MISUSE as error:
         _fail(error, 2)
     except (OSError, RuntimeError) as error:
-        cause = _root(error)
+        cause = root(error)
         if not isinstance(cause, (OSError, ValueError, MemoryError)):
             raise
         _fail(cause, 1)
@@ -247,13 +249,6 @@ def _shown(key: str, value: object, tz: str) -> str:
     if isinstance(value, float):
         return f"{value:,.3f}" if abs(value) < 1000 else f"{value:,.0f}"
     return f"{value:,}" if isinstance(value, int) else str(value if value is not None else "-")
-
-
-def _root(error: BaseException) -> BaseException:
-    """The first failure of a chain: the engine wraps what a step raises, once for every layer."""
-    while (earlier := error.__cause__ or error.__context__) is not None:
-        error = earlier
-    return error
 
 
 def _fail(error: BaseException, code: int) -> Never:

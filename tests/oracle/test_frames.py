@@ -1,0 +1,146 @@
+"""Two oracles by different means, plain Python and polars, give the same values."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from tests.oracle import frames
+from tests.oracle.area import Area
+from tests.oracle.cities import CELLS, MODELS, Recipe, recipes
+from tests.oracle.comparison import AREAS, areas_of, ends
+from tests.oracle.recompute import RULES
+from tests.oracle.records import HOUR, MINUTE, Listed, Reading, Records, Transition
+from tests.oracle.settled import metric_rows, settle
+
+KEY = ["indicator", "area", "window_end"]
+NOON = 1_719_979_200_000
+"""2024-07-03 12:00 local."""
+
+FIXED = settings(
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+ENGINE = {"geo", "indicators", "alerts", "sinks", "sim", "flows"}
+FOLDER = Path(__file__).parent
+
+
+def plain(records: Records, first: int, last: int) -> pl.DataFrame:
+    """The values of the plain oracle as the same table."""
+    city = settle(records)
+
+    def rows() -> Iterator[tuple[str, str, int, float]]:
+        for name, rule in RULES.items():
+            for area, cells in areas_of(name):
+                for end in ends(name, first, last):
+                    value = rule.value(Area(city, cells, end, rule.window))
+                    if value is not None:
+                        yield name, area, end, float(value)
+
+    schema = {"indicator": pl.String, "area": pl.String, "window_end": pl.Int64, "value": pl.Float64}
+    return pl.DataFrame(list(rows()), schema=schema, orient="row")
+
+
+def unequal(one: pl.DataFrame, other: pl.DataFrame) -> pl.DataFrame:
+    """Rows that only one table has, or whose values differ by more than 1e-9."""
+    both = one.join(other, on=KEY, how="full", coalesce=True)
+    gap = (pl.col("value") - pl.col("value_right")).abs() / pl.max_horizontal(1.0, pl.col("value").abs())
+    return both.filter((gap <= 1e-9).fill_null(value=False).not_())
+
+
+def assert_oracles_agree(records: Records, first: int, last: int) -> pl.DataFrame:
+    found = frames.table(records, CELLS, first, last)
+    assert found.select(KEY).is_unique().all()
+    wrong = unequal(plain(records, first, last), found)
+    assert wrong.is_empty(), f"plain on the left, polars on the right: {wrong.sort(KEY).head(12).rows()}"
+    return found
+
+
+@settings(FIXED, max_examples=6)
+@given(recipe=recipes())
+def test_every_value_of_a_random_city_is_the_same_by_both_means(recipe: Recipe) -> None:
+    city = recipe.city()
+    found = assert_oracles_agree(city.records, city.first, city.last)
+    assert set(found["indicator"]) <= set(RULES)
+    assert set(found["area"]) == set(AREAS)
+
+
+STEPS = st.builds(lambda n, off: n * MINUTE + off, st.integers(-64, 0), st.sampled_from([0, 0, 0, -1, 1]))
+LONG_AGO = st.sampled_from([-3, -6, -12, -24, -48]).map(lambda n: n * HOUR)
+TIMES = st.one_of(STEPS, STEPS, st.builds(int.__add__, LONG_AGO, st.sampled_from([-1, 0, 1]))).map(
+    NOON.__add__
+)
+METRICS = sorted(m for model in MODELS.values() for m in model.metrics)
+EDGES = {
+    "bin_fill": (90.0, 89.999999, 20.0),
+    "supply_voltage": (19.9, 20.0, 198.0, 235.4, 240.0),
+    "bus_arrival_deviation": (-60.0, -61.0, 180.0, 181.0),
+    "rain_1m": (0.0, 0.2, 2.5, 99.0),
+    "so2": (150.0, 500.0, 800.0, 900.0),
+    "road_speed": (0.0, 1.0, 3.0, 40.0),
+}
+
+
+@st.composite
+def readings(draw: st.DrawFn) -> Reading:
+    """Readings at, just before and just after the borders of windows, holds and reach-back."""
+    metric = draw(st.sampled_from(METRICS))
+    low, high = metric_rows()[metric].low, min(metric_rows()[metric].high, 200.0)
+    value = draw(st.sampled_from(EDGES.get(metric, (low, (low + high) / 2, high, high * 20 + 1))))
+    n = draw(st.integers(0, 3))
+    return Reading(f"s{n}", metric, value, draw(TIMES), CELLS[n * 5 % 6])
+
+
+TRANSITIONS = st.builds(
+    lambda n, status, ts, cell, severity: Transition(
+        f"c{n}", ("ev_gas_leak", "ev_grid_case", "ev_waterlogging", "ev_road_breakdown")[n % 4], status, ts,
+        None if cell is None else CELLS[cell], severity,
+    ),
+    st.integers(0, 7),
+    st.sampled_from(["reported", "accepted", "arrived", "rejected", "closed"]),
+    TIMES,
+    st.sampled_from([None, 0, 3, 5]),
+    st.sampled_from([None, 1, 2, 3, 4]),
+)  # fmt: skip
+
+
+@settings(FIXED, max_examples=60)
+@given(
+    met=st.lists(readings(), max_size=60),
+    cases=st.lists(TRANSITIONS, max_size=25),
+    periods=st.lists(st.sampled_from([None, 2, 3, 10, 20]), min_size=4, max_size=4),
+)
+def test_the_borders_of_windows_and_holds_are_the_same_by_both_means(
+    met: list[Reading], cases: list[Transition], periods: list[int | None]
+) -> None:
+    listed = tuple(
+        Listed(f"s{n}", CELLS[n * 5 % 6], None, p * MINUTE if p else None) for n, p in enumerate(periods)
+    )
+    streets = {cell: cell[:9] for cell in CELLS}
+    records = Records(tuple(met), tuple(cases), listed, streets)
+    assert_oracles_agree(records, NOON - 10 * MINUTE, NOON + 5 * MINUTE)
+
+
+def test_a_wrong_a_missing_and_a_surplus_value_are_all_found() -> None:
+    right = plain(Records((Reading("g", "gas_lel", 7.0, NOON, CELLS[0]),)), NOON, NOON + MINUTE)
+    assert unequal(right, right).is_empty()
+    assert unequal(right, right.with_columns(pl.col("value") + 1e-6)).height == right.height
+    assert unequal(right, right.head(-1)).height == unequal(right.head(-1), right).height == 1
+
+
+@pytest.mark.parametrize("name", ["frames.py", "frames_cases.py", "frames_windows.py"])
+def test_the_second_oracle_uses_neither_the_engine_nor_the_first_one(name: str) -> None:
+    tree = ast.parse((FOLDER / name).read_text(encoding="utf-8"))
+    modules = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    ours = {m for m in modules if m.split(".")[0] in ENGINE | {"tests"}}
+    allowed = {f"tests.oracle.{m}" for m in ("records", "frames_cases", "frames_windows")}
+    assert ours <= allowed
