@@ -177,7 +177,9 @@ class Timeline:
         was, self.hold = self.hold, hold
         if hold.level == was.level:
             return None
-        return self._publish(hold.start if hold.level else was.start, step._replace(level=hold.level))
+        if step.level != hold.level:
+            step = step._replace(level=hold.level)
+        return self._publish(hold.start if hold.level else was.start, step)
 
     def _publish(self, start: int, step: Step) -> Move:
         alert = self.alerts.setdefault(start, Alert(start))

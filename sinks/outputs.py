@@ -14,7 +14,29 @@ from sinks.table_file import KINDS, PARTS, STATUSES
 Record = dict[str, Any]
 Key = tuple[Any, ...]
 
+
+class _Alert(msgspec.Struct):
+    """What the order of alerts needs of one."""
+
+    decided_ts: int
+    indicator: str
+    kind: str
+    area: str
+    alert_id: str
+    seq: int
+
+
+class _Incident(msgspec.Struct):
+    """What the order of incidents needs of one."""
+
+    incident_id: str
+    seq: int
+    raised_ts: int
+
+
 _DECODE = msgspec.json.Decoder(Record).decode
+_DECODE_ALERT = msgspec.json.Decoder(_Alert).decode
+_DECODE_INCIDENT = msgspec.json.Decoder(_Incident).decode
 _KIND_ORDER = {kind: i for i, kind in enumerate(KINDS)}
 
 
@@ -99,22 +121,22 @@ def _lines(parts: Path, name: str) -> Iterator[bytes]:
 
 def _alerts(lines: Iterable[bytes]) -> list[bytes]:
     """Different lines in order; a transition written twice is one."""
-    return [line for _, line in sorted((_alert_key(_DECODE(line)), line) for line in set(lines))]
+    return [line for _, line in sorted((_alert_key(_DECODE_ALERT(line)), line) for line in set(lines))]
 
 
-def _alert_key(alert: Record) -> Key:
-    kind = _KIND_ORDER.get(alert["kind"], len(KINDS))
-    return alert["decided_ts"], alert["indicator"], kind, alert["area"], alert["alert_id"], alert["seq"]
+def _alert_key(alert: _Alert) -> Key:
+    kind = _KIND_ORDER.get(alert.kind, len(KINDS))
+    return alert.decided_ts, alert.indicator, kind, alert.area, alert.alert_id, alert.seq
 
 
 def _latest_incidents(lines: Iterable[bytes]) -> list[bytes]:
     """The line with the highest ``seq`` of every incident."""
     states: dict[str, tuple[int, int, bytes]] = {}
     for line in lines:
-        state = _DECODE(line)
-        known = states.get(state["incident_id"])
-        if known is None or state["seq"] >= known[1]:
-            states[state["incident_id"]] = (state["raised_ts"], state["seq"], line)
+        state = _DECODE_INCIDENT(line)
+        known = states.get(state.incident_id)
+        if known is None or state.seq >= known[1]:
+            states[state.incident_id] = (state.raised_ts, state.seq, line)
     order = sorted(states, key=lambda name: (states[name][0], name))
     return [states[name][2] for name in order]
 

@@ -1,6 +1,6 @@
 """The fifteen indicators a second time: all areas and window ends at once, by joins and groups of polars.
 
-``table(records, cells, first, last)`` gives every value there is. No code of the engine, none of ``formulas``.
+``table(records, cells, first, last)`` gives every value there is. No code of the engine is used.
 """
 
 from __future__ import annotations

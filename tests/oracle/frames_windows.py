@@ -45,7 +45,7 @@ class CityFrames:
 
     ``readings``: sensor, metric, cell, period, hold, ts, value, next (ts of the next one of the series);
     ``marks``: cell, ts, correct, one row per record checked; ``transitions``: case, kind, status, ts, cell
-    (the case's), severity, sla (ms). ``cells``: all cells there are; window ends lie in ``first`` to ``last``.
+    (the case's), severity, sla (ms). ``cells``: all there are; window ends lie in ``first`` to ``last``.
     """
 
     readings: pl.DataFrame

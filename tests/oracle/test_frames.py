@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -15,6 +16,7 @@ from tests.oracle import frames
 from tests.oracle.area import Area
 from tests.oracle.cities import CELLS, MODELS, Recipe, recipes
 from tests.oracle.comparison import AREAS, areas_of, ends
+from tests.oracle.golden import Golden, golden_cases
 from tests.oracle.recompute import RULES
 from tests.oracle.records import HOUR, MINUTE, Listed, Reading, Records, Transition
 from tests.oracle.settled import metric_rows, settle
@@ -91,7 +93,7 @@ EDGES = {
 
 
 @st.composite
-def readings(draw: st.DrawFn) -> Reading:
+def border_readings(draw: st.DrawFn) -> Reading:
     """Readings at, just before and just after the borders of windows, holds and reach-back."""
     metric = draw(st.sampled_from(METRICS))
     low, high = metric_rows()[metric].low, min(metric_rows()[metric].high, 200.0)
@@ -115,7 +117,7 @@ TRANSITIONS = st.builds(
 
 @settings(FIXED, max_examples=60)
 @given(
-    met=st.lists(readings(), max_size=60),
+    met=st.lists(border_readings(), max_size=60),
     cases=st.lists(TRANSITIONS, max_size=25),
     periods=st.lists(st.sampled_from([None, 2, 3, 10, 20]), min_size=4, max_size=4),
 )
@@ -128,6 +130,20 @@ def test_the_borders_of_windows_and_holds_are_the_same_by_both_means(
     streets = {cell: cell[:9] for cell in CELLS}
     records = Records(tuple(met), tuple(cases), listed, streets)
     assert_oracles_agree(records, NOON - 10 * MINUTE, NOON + 5 * MINUTE)
+
+
+@pytest.mark.parametrize("case", golden_cases(), ids=lambda case: f"{case.indicator}: {case.name}")
+def test_the_joins_pass_the_golden_case(case: Golden) -> None:
+    for area, cells in case.areas.items():
+        readings = tuple(r for r in case.records.readings if r.cell in cells)
+        transitions = tuple(t for t in case.records.transitions if t.cell in cells)
+        there = replace(case.records, readings=readings, transitions=transitions)
+        found = frames.table(there, cells, case.at, case.at)
+        of_city = (pl.col("area") == "city") & (pl.col("indicator") == case.indicator)
+        expected = case.value[area]
+        assert found.filter(of_city)["value"].to_list() == (
+            [] if expected is None else [pytest.approx(expected, abs=1e-6)]
+        )
 
 
 def test_a_wrong_a_missing_and_a_surplus_value_are_all_found() -> None:
