@@ -38,10 +38,12 @@ class Figures:
     decode: dict[str, Any]
 
 
-def make_city(sensors: int, readings: int, seed: int, file_format: Format, to: Path) -> Path:
-    """Write a city of exactly ``readings`` readings; 0.5 % late, 0.1 % double, 0.1 % faulty."""
+def make_city(  # noqa: PLR0913, PLR0917 - a city and where it goes
+    sensors: int, readings: int, seed: int, file_format: Format, to: Path, late: float
+) -> Path:
+    """Write a city of exactly ``readings`` readings; a share of them late, 0.1 % double, 0.1 % faulty."""
     minutes = max(readings * MARGIN / (sensors * readings_per_minute()), 2.0)
-    city = random_city(sensors, minutes, seed, disorder=Disorder(0.005, 0.001, 0.001))
+    city = random_city(sensors, minutes, seed, disorder=Disorder(late, 0.001, 0.001))
     return write_city(replace(city, readings=city.readings.head(readings)), to, file_format)
 
 
@@ -101,12 +103,13 @@ def table(figures: Figures) -> Table:
     return lines
 
 
-def main(
+def main(  # noqa: PLR0913, PLR0917 - options of a command
     sensors: Annotated[int, typer.Option(help="Devices in the city.")] = 20_000,
     readings: Annotated[int, typer.Option(help="Readings to replay.")] = 1_000_000,
     runs: Annotated[int, typer.Option(min=1, help="Runs; the median is shown.")] = 3,
     seed: Annotated[int, typer.Option(help="Seed of the city.")] = 1,
     file_format: Annotated[str, typer.Option("--format", help="jsonl, arrow or parquet.")] = "jsonl",
+    late: Annotated[float, typer.Option(min=0, max=1, help="Share of the readings that come late.")] = 0.0,
 ) -> None:
     """Measure the throughput of the engine and print a Markdown table."""
     if file_format not in {"jsonl", "arrow", "parquet"}:
@@ -114,13 +117,14 @@ def main(
     console, messages = Console(width=110), Console(stderr=True)
     with tempfile.TemporaryDirectory(prefix="yiwang-bench-") as folder:
         messages.print(f"making a city of {sensors:,} devices and {readings:,} readings")
-        path = make_city(sensors, readings, seed, file_format, Path(folder))  # type: ignore[arg-type]
+        path = make_city(sensors, readings, seed, file_format, Path(folder), late)  # type: ignore[arg-type]
         size = path.stat().st_size / 1e6
         figures = measure(path, runs, messages)
     whole = figures.whole
     console.print(
         f"{whole['readings']:,} readings ({file_format}, {size:.0f} MB), {sensors:,} devices, "
-        f"{whole['windows']:,} windows, peak {whole['peak_rss_mb']:.0f} MB, median of {runs}\n",
+        f"{late:.1%} late, {whole['windows']:,} windows, peak {whole['peak_rss_mb']:.0f} MB, "
+        f"median of {runs}\n",
         highlight=False,
     )
     console.print(table(figures), highlight=False)

@@ -77,29 +77,48 @@ def test_every_value_of_a_random_city_is_the_same_by_both_means(recipe: Recipe) 
 
 
 STEPS = st.builds(lambda n, off: n * MINUTE + off, st.integers(-64, 0), st.sampled_from([0, 0, 0, -1, 1]))
-LONG_AGO = st.sampled_from([-3, -6, -12, -24, -48]).map(lambda n: n * HOUR)
-TIMES = st.one_of(STEPS, STEPS, st.builds(int.__add__, LONG_AGO, st.sampled_from([-1, 0, 1]))).map(
-    NOON.__add__
+LONG_AGO = st.builds(
+    lambda hours, minutes, off: -hours * HOUR + minutes * MINUTE + off,
+    st.sampled_from([3, 6, 12, 24, 27, 30, 36, 48, 48]),
+    st.sampled_from([-10, -5, 0, 0]),
+    st.sampled_from([0, 0, 0, -1, 1]),
 )
-METRICS = sorted(m for model in MODELS.values() for m in model.metrics)
+TIMES = st.one_of(STEPS, STEPS, LONG_AGO).map(NOON.__add__)
 EDGES = {
     "bin_fill": (90.0, 89.999999, 20.0),
     "supply_voltage": (19.9, 20.0, 198.0, 235.4, 240.0),
     "bus_arrival_deviation": (-60.0, -61.0, 180.0, 181.0),
-    "rain_1m": (0.0, 0.2, 2.5, 99.0),
+    "rain_1m": (0.0, 0.2, 2.5, 5.0, 99.0),
     "so2": (150.0, 500.0, 800.0, 900.0),
     "road_speed": (0.0, 1.0, 3.0, 40.0),
+    "pipe_level": (0.0, 0.55, 0.7, 0.8, 1.1),
+    "pipe_diameter": (1.0, 1.2),
+    "parking_occupied": (0.0, 50.0, 118.0, 130.0),
+    "parking_total": (100.0, 110.0),
 }
+LENGTHS = (1, 1, 1, 1, 12, 20, 21, 45, 60)
+"""Readings of a run, one a minute: 20 is where a 95th percentile falls between two of them."""
 
 
 @st.composite
-def border_readings(draw: st.DrawFn) -> Reading:
-    """Readings at, just before and just after the borders of windows, holds and reach-back."""
-    metric = draw(st.sampled_from(METRICS))
-    low, high = metric_rows()[metric].low, min(metric_rows()[metric].high, 200.0)
-    value = draw(st.sampled_from(EDGES.get(metric, (low, (low + high) / 2, high, high * 20 + 1))))
-    n = draw(st.integers(0, 3))
-    return Reading(f"s{n}", metric, value, draw(TIMES), CELLS[n * 5 % 6])
+def border_readings(draw: st.DrawFn) -> list[Reading]:
+    """Runs of readings of one or two kinds of sensor ending beside borders of windows or holds."""
+    kinds = draw(st.lists(st.sampled_from(sorted(MODELS)), min_size=1, max_size=2, unique=True))
+    metrics = sorted(m for kind in kinds for m in MODELS[kind].metrics)
+    sensors = draw(st.sampled_from([2, 4, 24]))
+    found = []
+    for _ in range(draw(st.sampled_from([2, 6, 20]))):
+        metric, n = draw(st.sampled_from(metrics)), draw(st.integers(0, sensors - 1))
+        row = metric_rows()[metric]
+        low, high = row.low, min(row.high, 200.0)
+        some = st.sampled_from(EDGES.get(metric, (low, (low + high) / 2, high, high * 20 + 1)))
+        palette = draw(st.lists(some, min_size=1, max_size=3))
+        ts = NOON + draw(LONG_AGO) if row.reference else draw(TIMES)
+        length = 1 if row.reference else draw(st.sampled_from(LENGTHS))
+        # A slow drift besides, so that neighbouring ranks differ.
+        run = [palette[i % len(palette)] + (i * 0.01 if len(palette) == 2 else 0.0) for i in range(length)]
+        found += [Reading(f"s{n}", metric, v, ts - i * MINUTE, CELLS[n * 5 % 6]) for i, v in enumerate(run)]
+    return found
 
 
 TRANSITIONS = st.builds(
@@ -115,17 +134,17 @@ TRANSITIONS = st.builds(
 )  # fmt: skip
 
 
-@settings(FIXED, max_examples=60)
+@settings(FIXED, max_examples=150)
 @given(
-    met=st.lists(border_readings(), max_size=60),
+    met=border_readings(),
     cases=st.lists(TRANSITIONS, max_size=25),
-    periods=st.lists(st.sampled_from([None, 2, 3, 10, 20]), min_size=4, max_size=4),
+    periods=st.lists(st.sampled_from([None, 2, 2.5, 7.5, 10, 20]), min_size=4, max_size=4),
 )
 def test_the_borders_of_windows_and_holds_are_the_same_by_both_means(
-    met: list[Reading], cases: list[Transition], periods: list[int | None]
+    met: list[Reading], cases: list[Transition], periods: list[float | None]
 ) -> None:
     listed = tuple(
-        Listed(f"s{n}", CELLS[n * 5 % 6], None, p * MINUTE if p else None) for n, p in enumerate(periods)
+        Listed(f"s{n}", CELLS[n * 5 % 6], None, int(p * MINUTE) if p else None) for n, p in enumerate(periods)
     )
     streets = {cell: cell[:9] for cell in CELLS}
     records = Records(tuple(met), tuple(cases), listed, streets)
@@ -144,6 +163,45 @@ def test_the_joins_pass_the_golden_case(case: Golden) -> None:
         assert found.filter(of_city)["value"].to_list() == (
             [] if expected is None else [pytest.approx(expected, abs=1e-6)]
         )
+
+
+def run(sensor: str, metric: str, step: int, found: list[float]) -> tuple[Reading, ...]:
+    """Readings every ``step`` ms, the last one at noon."""
+    times = range(NOON - step * (len(found) - 1), NOON + 1, step)
+    return tuple(Reading(sensor, metric, v, ts, CELLS[0]) for v, ts in zip(found, times, strict=True))
+
+
+def test_dense_and_extreme_series_have_the_values_worked_out_by_hand_by_both_means() -> None:
+    pipes = [run(f"p{i}", "pipe_level", MINUTE, [0.5 + 0.01 * i]) for i in range(20)]
+    pipes += [run(f"p{i}", "pipe_diameter", MINUTE, [1.0]) for i in range(20)]
+    readings = (
+        *run("gas", "gas_lel", 10_000, [float(i) for i in range(20)]),
+        *run("so2", "so2", 5 * MINUTE, [900.0] * 12),
+        *run("sparse", "pm25", MINUTE, [400.0] * 44),
+        *run("storm", "rain_1m", 15 * MINUTE, [9.0] * 12),
+        Reading("road", "road_speed", 9.0, NOON - 15 * MINUTE, CELLS[0]),
+        *run("road", "road_segment_length", MINUTE, [1.0]),
+        *run("road", "road_freeflow_speed", MINUTE, [90.0]),
+        *(r for found in pipes for r in found),
+    )
+    listed = (
+        Listed("sparse", CELLS[0], None, MINUTE),
+        Listed("storm", CELLS[0], None, 15 * MINUTE),
+        Listed("road", CELLS[0], None, 15 * MINUTE // 2),
+    )
+    steps = (("early", "accepted", 0), ("early", "closed", 1), ("due", "accepted", 1))
+    cases = tuple(Transition(c, "ev_grid_case", s, NOON - 48 * HOUR + ms, CELLS[0]) for c, s, ms in steps)
+    streets = {cell: cell[:9] for cell in CELLS}
+    found = assert_oracles_agree(Records(readings, cases, listed, streets), NOON, NOON)
+    of_city = found.filter(pl.col("area") == "city").select("indicator", "value")
+    values = dict(of_city.iter_rows())
+    assert values["gas.leak_lel_max"] == pytest.approx(18.5)
+    assert values["air.aqi"] == 200
+    assert values["weather.rain_warning_level"] == 4
+    assert values["grid_cases.ontime_closure_rate"] == 0
+    risk = 100 * (0.35 * 36 / 50 + 0.20 * 0.185 / 0.7) / 0.65
+    assert values["drainage.waterlogging_risk"] == pytest.approx(risk)
+    assert "traffic.congestion_index" not in values
 
 
 def test_a_wrong_a_missing_and_a_surplus_value_are_all_found() -> None:
