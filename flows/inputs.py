@@ -17,7 +17,7 @@ from flows.city import City
 from flows.pieces import BEFORE
 from flows.profile import timed
 from flows.provenance import Admitted, Origin, Tally, json_records
-from flows.record_files import Block, RecordFile, decode
+from flows.record_files import ARROW_SUFFIXES, Block, RecordFile, decode
 from flows.registry import Registry
 from flows.wire import Kind
 
@@ -33,7 +33,10 @@ class Input:
 
 
 class InputFile:
-    """A file that is being read: its position, its door, whether it has ended."""
+    """A file that is being read: its position, its door, whether it has ended.
+
+    ``columnar`` files (Arrow, Parquet) hold columns, the others lines.
+    """
 
     def __init__(self, source: Input, number: int, door: Door, state: dict[str, Any] | None = None) -> None:
         """Begin at the start of the file, or where ``state()`` was taken (then with the door's state too)."""
@@ -41,6 +44,7 @@ class InputFile:
         self.number = number
         self.door = door
         self.ended = False
+        self.columnar = source.path.name.endswith(ARROW_SUFFIXES)
         self._name = source.path.name
         self._file = RecordFile(source.path, source.kind)
         # A recording cannot say when its records came; the time it was written says by when they had.

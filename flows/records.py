@@ -100,22 +100,29 @@ class ReplayPart(StatefulSourcePartition[Item, bytes]):
         self._wait = self._pace.ahead(self._clock().maximum)
         items: list[Item] = []
         if not self._wait:
-            for _ in range(self._blocks()):
-                items += self._block()
+            read = 0
+            while not read or read < self._turn():
+                read += self._block(items)
         return items
 
-    def _blocks(self) -> int:
-        size = self._settings.batch_size
-        return max(1, TURN // size) if size >= LARGE_BATCH and self._settings.speed is None else 1
+    def _turn(self) -> int:
+        """Records to hand on together; one batch where batches are small or records are paced."""
+        large = self._settings.batch_size >= LARGE_BATCH and self._settings.speed is None
+        return TURN if large else 0
 
-    def _block(self) -> list[Item]:
+    def _block(self, items: list[Item]) -> int:
+        """Add the pieces of the next block; returns how many records were asked for."""
         open_files = [file for file in self._files if not file.ended]
         if not open_files:
-            return []
+            return TURN
         file = min(open_files, key=lambda f: (f.clock, f.number))
-        admitted = file.next(self._settings.batch_size, decode_only=self._settings.stop_after == "decode")
+        # A column costs per block, mostly for its dictionary; lines are decoded best while in the cache.
+        count = max(self._turn(), self._settings.batch_size) if file.columnar else self._settings.batch_size
+        admitted = file.next(count, decode_only=self._settings.stop_after == "decode")
         self._advance()
-        return [] if admitted is None else self._items(file, admitted)
+        if admitted is not None:
+            items += self._items(file, admitted)
+        return count
 
     def next_awake(self) -> datetime | None:
         """At once, unless the pace says otherwise."""
