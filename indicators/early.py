@@ -67,8 +67,10 @@ class EarlyReadings:
         return found
 
     def _values(self, series: Ints, ts: Ints, value: Ints, grid: Ints, due: NDArray[np.bool_]) -> Judgements:
-        pairs = np.unique(np.stack((series[due], grid[due])), axis=1)
-        who, at = pairs
+        begin = int(grid[due].min())
+        width = int(grid[due].max()) - begin + 1
+        pairs = np.unique(series[due] * width + (grid[due] - begin))
+        who, at = pairs // width, pairs % width + begin
         span = int(ts.max()) - int(ts.min()) + self.window + 2
         base = int(ts.min()) - self.window - 1
         key = series * span + (ts - base)
