@@ -138,9 +138,7 @@ class AreaStep:
         self._close(until, early, FINAL if clock.maximum == FINAL else clock.maximum + 1, out)
         if until - self._trimmed >= 3_600_000:
             self._trimmed = until
-            for plan in self.plan.indicators:
-                keep = plan.correctable(self.plan.metrics) + 2 * plan.indicator.window_ms + MAX_DISORDER
-                self.publisher.trim(plan.index, until - keep)
+            self.publisher.forget(until)
 
     # -- early values --------------------------------------------------------------------------------
 

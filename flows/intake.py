@@ -24,18 +24,17 @@ from indicators.shard import Shard
 
 @dataclass
 class SeriesMap:
-    """Where the series numbers of one source part lead in this lane: metric, store number, period."""
+    """Where the series numbers of one source part lead in this lane: metric, store number."""
 
     metric: NDArray[np.int16]
     number: Ints
-    period: Ints
 
     @classmethod
     def empty(cls) -> SeriesMap:
         """No series announced."""
-        return cls(np.full(0, -1, np.int16), np.empty(0, np.int64), np.empty(0, np.int64))
+        return cls(np.full(0, -1, np.int16), np.empty(0, np.int64))
 
-    def put(self, index: NDArray[np.int32], metric: NDArray[np.int16], number: Ints, period: Ints) -> None:
+    def put(self, index: NDArray[np.int32], metric: NDArray[np.int16], number: Ints) -> None:
         """Take announced series."""
         size = int(index.max()) + 1
         more = max(size - len(self.metric), 0)
@@ -43,8 +42,7 @@ class SeriesMap:
             grow = max(more, len(self.metric))
             self.metric = np.concatenate((self.metric, np.full(grow, -1, np.int16)))
             self.number = np.concatenate((self.number, np.zeros(grow, np.int64)))
-            self.period = np.concatenate((self.period, np.zeros(grow, np.int64)))
-        self.metric[index], self.number[index], self.period[index] = metric, number, period
+        self.metric[index], self.number[index] = metric, number
 
 
 class Intake:
@@ -91,7 +89,7 @@ class Intake:
                 new.sensor_key[rows], cells[rows], new.period[rows], new.retired[rows], new.registered[rows]
             )
         series = self.series.setdefault(sender, SeriesMap.empty())
-        series.put(new.index, new.metric, number, new.period)
+        series.put(new.index, new.metric, number)
 
     def _park(self, series: SeriesMap, batch: ReadingBatch) -> None:
         metric = series.metric[batch.series]
@@ -124,14 +122,6 @@ class Intake:
             district = int(self.shard.cells.areas[cell, 2])
             if district >= 0:
                 self._births[district] = min(self._births.get(district, FINAL), int(self.birth[cell]))
-
-    def begin(self) -> int:
-        """The earliest slice end at which a waiting record in time takes effect, FINAL for none."""
-        found = [self.parked.begin(), *(case.effective for case in self.cases if not case.late)]
-        for strays in self.strays:
-            timely = strays.effective <= self._slice_end(strays.ts)
-            found.append(int(strays.effective[timely].min(initial=FINAL)))
-        return min(found)
 
     def take_timely(self, until: int) -> None:
         """Let readings in time take effect that do so by an instant."""
@@ -212,9 +202,7 @@ class Intake:
             "corrections": self.corrections.state(),
             "strays": [(s.cell, s.ts, s.effective) for s in self.strays],
             "cases": list(self.cases),
-            "series": {
-                name: (s.metric.copy(), s.number.copy(), s.period.copy()) for name, s in self.series.items()
-            },
+            "series": {name: (s.metric.copy(), s.number.copy()) for name, s in self.series.items()},
             "birth": self.birth.copy(),
         }
 

@@ -161,6 +161,12 @@ class Publisher:
             },
         }
 
+    def forget(self, until: int) -> None:
+        """Forget of every indicator what no record to come can correct any more."""
+        for plan in self.plan.indicators:
+            keep = plan.correctable(self.plan.metrics) + 2 * plan.indicator.window_ms + MAX_DISORDER
+            self.trim(plan.index, until - keep)
+
     def trim(self, index: int, before: int) -> None:
         """Forget what only corrections of windows before an instant could need."""
         rows = self._rows[index]

@@ -55,6 +55,10 @@ class ShardLane:
         self._text = np.empty(0, "S1")
         self._trimmed = BEFORE
 
+    def start(self, begin: int) -> None:
+        """Begin the windows at an instant, the same in all lanes; nothing is taken before."""
+        self.begin, self.closed = begin, begin - 1
+
     def take(self, pieces: Iterable[ShardPiece | PlacedCases]) -> tuple[Published, list[AreaPiece]]:
         """Take pieces in order of arrival; act as far as the clocks allow."""
         for piece in pieces:
@@ -72,8 +76,6 @@ class ShardLane:
         final = clock.maximum == FINAL
         until = min(clock.watermark, clock.limit)
         early = self.early.judge(clock.maximum)
-        if self.closed == BEFORE and not self._started(FINAL - 1 if final else until):
-            return out, [AreaPiece(self.name, clock, FINAL)]
         above = self.early.areas(early)
         frames: list[AreaFrame] = []
         self.intake.take_timely(until)
@@ -85,13 +87,6 @@ class ShardLane:
         frames += self._close(until, early, FINAL if final else clock.maximum + 1, out)
         self._forget(until)
         return out, [AreaPiece(self.name, clock, self.begin, self.intake.births(), frames, above)]
-
-    def _started(self, until: int) -> bool:
-        """Begin the windows where the first record in time takes effect, unless told where they begin."""
-        begin = self.intake.begin()
-        if begin <= until:
-            self.begin, self.closed = begin, begin - 1
-        return begin <= until
 
     def _close(
         self, until: int, early: dict[int, Early], early_before: int, out: Published
@@ -143,9 +138,7 @@ class ShardLane:
             return
         self._trimmed = until
         self.shard.forget(until)
-        for plan in self.plan.indicators:
-            keep = plan.correctable(self.plan.metrics) + 2 * plan.indicator.window_ms + MAX_DISORDER
-            self.publisher.trim(plan.index, until - keep)
+        self.publisher.forget(until)
 
 
 def _for_areas(frame: Frame, layout: Layout) -> AreaFrame:

@@ -202,7 +202,7 @@ def _started(lane: ShardLane, begin: int) -> bool:
     """Begin the lane's windows where the city's begin, if that is known."""
     if begin == FINAL:
         return False
-    lane.begin, lane.closed = begin, begin - 1
+    lane.start(begin)
     return True
 
 
