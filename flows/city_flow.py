@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import bytewax.operators as op
 from bytewax.dataflow import Dataflow
@@ -52,9 +52,25 @@ STEPS = (
 """Ids of all steps in the order they are built; a test holds the built flow against them."""
 
 
+Stream = Literal["rejects", "values", "area_values", "alerts", "incidents"]
+"""The streams that can be tapped; ``area_values`` are the values of the area step alone, without cells."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tap:
+    """A further sink on one of the flow's streams; its step id must stay as it is, like those of `STEPS`.
+
+    Items are keyed: ``(key, rejects | ValueFrame | transitions | incidents)``.
+    """
+
+    step: str
+    stream: Stream
+    sink: Sink[Any]
+
+
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """Everything the flow touches outside itself."""
+    """Everything the flow touches outside itself; ``taps`` are what the doors of a live engine add."""
 
     records: Source[Item]
     control: Source[Item]
@@ -62,6 +78,7 @@ class Ends:
     values: Sink[Any]
     alerts: Sink[Any]
     incidents: Sink[Any]
+    taps: tuple[Tap, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,4 +147,14 @@ def build(ends: Ends, steps: Steps) -> Dataflow:
     op.output("values_out", values, ends.values)
     op.output("alerts_out", alerts, ends.alerts)
     op.output("incidents_out", incidents, ends.incidents)
+    streams: dict[Stream, Any] = {
+        "rejects": rejects,
+        "values": values,
+        "alerts": alerts,
+        "incidents": incidents,
+    }
+    if any(tap.stream == "area_values" for tap in ends.taps):
+        streams["area_values"] = op.flat_map_batch("to_area_values", merged, _out("value"))
+    for tap in ends.taps:
+        op.output(tap.step, streams[tap.stream], tap.sink)
     return flow

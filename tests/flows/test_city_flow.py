@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 from bytewax.dataflow import Dataflow
+from bytewax.operators import StatefulBatchLogic
+from bytewax.testing import TestingSink, TestingSource, run_main
 
-from flows.city_flow import STEPS
+from flows.city_flow import STEPS, Ends, Steps, Tap, build
+from flows.records import Item
 from flows.replay import ReplayOptions, flow_of
 
 
@@ -47,3 +50,49 @@ def test_every_stream_is_made_by_one_step_and_used_by_another(flow: Dataflow) ->
 def test_the_four_outputs_are_the_only_steps_without_a_stream_out(flow: Dataflow) -> None:
     ends = [step.step_name for step in flow.substeps if not step.dwn_names]
     assert ends == ["rejects_out", "values_out", "alerts_out", "incidents_out"]
+
+
+def test_a_tap_hears_what_the_sink_of_its_stream_hears() -> None:
+    heard: dict[str, list[Any]] = {name: [] for name in ("out", "values", "areas", "alerts")}
+    sinks = {name: TestingSink(items) for name, items in heard.items()}
+    flow = build(
+        Ends(
+            records=TestingSource([Item("shard", "one", 1), Item("shard", "one", 2)]),
+            control=TestingSource([]),
+            rejects=TestingSink([]),
+            values=sinks["out"],
+            alerts=TestingSink([]),
+            incidents=TestingSink([]),
+            taps=(
+                Tap("values_tap", "values", sinks["values"]),
+                Tap("areas_tap", "area_values", sinks["areas"]),
+                Tap("alerts_tap", "alerts", sinks["alerts"]),
+            ),
+        ),
+        Steps(
+            cases=lambda _: Echo(),
+            shards=lambda _: Echo(),
+            areas=lambda _: Echo(),
+            incidents=lambda _: Echo(),
+        ),
+    )
+    run_main(flow)  # type: ignore[no-untyped-call]
+    assert heard["values"] == heard["out"]
+    assert sorted(heard["out"]) == [("areas", 1), ("areas", 2), ("one", 1), ("one", 2)]
+    assert heard["areas"] == [("areas", 1), ("areas", 2)]
+    assert heard["alerts"] == []
+
+
+class Echo(StatefulBatchLogic[Item, Item, None]):
+    """Of a lane: each piece as a value, and on to the areas; of the areas: each piece as a value."""
+
+    def on_batch(self, values: list[Item]) -> tuple[list[Item], bool]:
+        out = []
+        for item in values:
+            lane = item.step == "shard"
+            out.append(Item("value", item.key if lane else "areas", item.piece))
+            out += [Item("area", "city", item.piece)] if lane else []
+        return out, False
+
+    def snapshot(self) -> None:
+        return None
