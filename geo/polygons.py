@@ -46,6 +46,30 @@ def mend(geometry: dict[str, Any] | None, transform: Transform) -> tuple[Shape, 
     return shape, sorted(notes)
 
 
+def voronoi_rings(points: Float64s, outline: Float64s) -> list[Float64s]:
+    """The Voronoi cell of each point inside a convex outline, as an open ring of corners, float64 [k, 2].
+
+    `points` float64 [n, 2] lie inside `outline` float64 [k, 2]. The cells are convex, touch without gaps and
+    together fill the outline. Raises ValueError where a point has no cell: outside, or twice the same.
+
+    >>> square = np.array([[0.0, 0.0], [2.0, 0.0], [2.0, 2.0], [0.0, 2.0]])
+    >>> [shapely.Polygon(ring).area for ring in voronoi_rings(np.array([[0.5, 1.0], [1.5, 1.0]]), square)]
+    [2.0, 2.0]
+    """
+    whole = shapely.Polygon(outline)
+    if len(points) == 1:
+        return [np.asarray(outline, dtype=np.float64)]
+    drawn = shapely.voronoi_polygons(shapely.multipoints(points), extend_to=whole)
+    tree = shapely.STRtree(shapely.get_parts(drawn))
+    owner, cell = tree.query(shapely.points(points), predicate="within")
+    if len(points) != len(owner):
+        raise ValueError(f"{len(points)} points have {len(owner)} cells; give distinct points in the outline")
+    own = np.empty(len(points), dtype=np.int64)
+    own[owner] = cell
+    cells = shapely.intersection(tree.geometries[own], whole)
+    return [shapely.get_coordinates(cell)[:-1] for cell in cells]
+
+
 def _polygon(rings: Sequence[Any], transform: Transform, notes: set[str]) -> shapely.Polygon | None:
     shell = clean(rings[0], transform, outer=True, notes=notes)
     holes = [clean(ring, transform, outer=False, notes=notes) for ring in rings[1:]]

@@ -22,6 +22,10 @@ INDIRECT = {"tzdata"}
 """Needed at run time without being imported: zoneinfo falls back to it where the system has no zones."""
 
 
+DISTRIBUTION = {"chinese_calendar": "chinesecalendar"}
+"""Distributions whose module has another name."""
+
+
 def canonical(name: str) -> str:
     """A distribution's name as indexes compare it (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()
@@ -40,7 +44,7 @@ def imported() -> set[str]:
                 names |= {alias.name.split(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom):
                 names.add((node.module or "").split(".")[0])
-    return {canonical(n) for n in names - set(PACKAGES) - sys.stdlib_module_names}
+    return {DISTRIBUTION.get(n, canonical(n)) for n in names - set(PACKAGES) - sys.stdlib_module_names}
 
 
 def make_targets() -> list[str]:
