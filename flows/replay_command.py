@@ -109,9 +109,9 @@ def replay(
         readings=record_files(readings, "readings"),
         events=record_files(events or [], "events"),
         feedback=record_files(feedback or [], "feedback"),
-        sensors=_existing(sensors, "sensors"),
-        areas=_existing(areas, "areas"),
-        catalogue=_existing(catalogue, "catalogue"),
+        sensors=existing(sensors, "sensors"),
+        areas=existing(areas, "areas"),
+        catalogue=existing(catalogue, "catalogue"),
         speed=_pace(speed),
         redis=_redis(redis),
         recovery=_folder(recovery, "recovery"),
@@ -121,10 +121,10 @@ def replay(
         lanes=lanes,
         all_revisions=all_revisions,
         stop_after=_stage(stop_after),
-        tz=_zone(tz),
+        tz=zone(tz),
         grid_level=grid_level,
-        grid=_existing(grid, "grid"),
-        grid_code_field=_code_field(grid, grid_code_field),
+        grid=existing(grid, "grid"),
+        grid_code_field=code_field(grid, grid_code_field),
         out=_folder(out, "out"),
         progress=sys.stderr.isatty() if progress is None else progress,
     )
@@ -167,13 +167,18 @@ def _expand(path: Path, kind: str) -> list[Path]:
         if not found:
             _misused(kind, f"{path} holds no record file; put files ending in {known} there")
         return [p for p in found if p.name.startswith(kind)] or found
-    _existing(path, kind)
+    existing(path, kind)
     if not path.name.endswith(SUFFIXES):
         _misused(kind, f"{path} is no record file; give a file ending in {known}, or a folder of such")
     return [path]
 
 
-def _existing(path: Path | None, option: str) -> Path | None:
+def existing(path: Path | None, option: str) -> Path | None:
+    """A path of an option that must be there.
+
+    Raises:
+        typer.BadParameter: it is not.
+    """
     if path is not None and not path.exists():
         near = path.parent if path.parent.is_dir() else None
         hint = f"{near} is there, the name is not" if near else f"not even the folder {path.parent} is there"
@@ -211,7 +216,12 @@ def _stage(stage: str | None) -> str | None:
     return stage
 
 
-def _zone(name: str) -> str:
+def zone(name: str) -> str:
+    """The name of a time zone.
+
+    Raises:
+        typer.BadParameter: there is none of that name.
+    """
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -219,7 +229,12 @@ def _zone(name: str) -> str:
     return name
 
 
-def _code_field(grid: Path | None, field: str | None) -> str | None:
+def code_field(grid: Path | None, field: str | None) -> str | None:
+    """The field of a grid's codes.
+
+    Raises:
+        typer.BadParameter: there is a grid without it, or it without a grid.
+    """
     if (grid is None) != (field is None):
         _misused("grid-code-field", "--grid and --grid-code-field need each other; give both or neither")
     return field

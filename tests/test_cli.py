@@ -18,7 +18,7 @@ from flows.worst_areas import worst_areas
 from indicators.catalogue import Catalogue
 
 NOON = 1_719_979_200_000
-ALL_COMMANDS = ["demo", "replay", "import", "catalogue", "grid"]
+ALL_COMMANDS = ["demo", "replay", "score", "import", "catalogue", "grid"]
 REPLAY_OPTIONS = """
     readings events feedback sensors areas catalogue speed redis recovery batch-size workers all-revisions
     stop-after tz out grid grid-code-field json
@@ -58,7 +58,7 @@ def readings(tmp_path: Path) -> Path:
     return lines(tmp_path / "readings.jsonl", [*rain, reading(91, 1.0, metric="no_such_metric")])
 
 
-@pytest.mark.parametrize("command", ["demo", "replay", "import"])
+@pytest.mark.parametrize("command", ["demo", "replay", "score", "import"])
 def test_the_help_of_a_command_has_an_example(command: str) -> None:
     result = run(command, "--help")
     assert result.exit_code == 0
