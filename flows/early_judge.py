@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from flows.batches import Ints
 from flows.pieces import BEFORE, EarlyValues
 from flows.publisher import Early
-from indicators.early import EarlyReadings
-from indicators.plan import Plan
+from indicators.early import EarlyReadings, Limits
+from indicators.plan import IndicatorPlan, Plan
 from indicators.shard import Shard
+from indicators.store import REFERENCE_HOLD
 from indicators.tolerance import le
 
 
@@ -21,13 +24,30 @@ class EarlyJudge:
         """Nothing judged yet."""
         self.shard = shard
         self.done = BEFORE
-        index = plan.metrics.index
-        self.readings = {
-            index[code]: EarlyReadings(p, code, plan.kind(index[code]).scale)
-            for p in plan.indicators
-            if p.indicator.early
-            for code in p.metrics
-        }
+        self.readings: dict[int, EarlyReadings] = {}
+        for indicator in (p for p in plan.indicators if p.indicator.early):
+            self._enrol(plan, indicator)
+
+    def _enrol(self, plan: Plan, indicator: IndicatorPlan) -> None:
+        limits: dict[str, EarlyReadings] = {}
+        for code in indicator.metrics:
+            number = plan.metrics.index[code]
+            reference = plan.metrics.metrics[number].reference
+            readings = EarlyReadings(
+                indicator, code, plan.kind(number).scale, REFERENCE_HOLD if reference else 0
+            )
+            self.readings[number] = readings
+            if reference:
+                limits[code] = readings
+            else:
+                readings.limits = Limits(limits, partial(self._link, code))
+
+    def _link(self, code: str, reference: str, series: Ints) -> Ints:
+        """The series of a reference that belong to the same sensors and cells, -1 for none."""
+        own, other = self.shard.universe((code, reference)).position
+        row = np.full(self.shard.store(code).n, -1, np.int64)
+        row[own[own >= 0]] = other[own >= 0]
+        return row[series]
 
     def judge(self, until: int) -> dict[int, Early]:
         """The values of all seconds up to an instant that are high enough for a level, by indicator."""

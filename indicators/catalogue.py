@@ -61,7 +61,7 @@ class Catalogue:
             CatalogueError: a file or an indicator cannot be used; nothing is taken then.
 
         >>> len(Catalogue.load().indicators)
-        15
+        62
         """
         metrics = Metrics.load()
         shipped = read(files([SHIPPED]), metrics)
@@ -86,7 +86,7 @@ def files(paths: Iterable[Path]) -> list[Path]:
         CatalogueError: there is no such file or folder, or a folder holds no ``*.toml``.
 
     >>> [p.name for p in files([SHIPPED])][:2]
-    ['air_and_noise.toml', 'gas_and_power.toml']
+    ['air_and_noise.toml', 'cases.toml']
     """
     found: list[Path] = []
     for path in paths:

@@ -7,7 +7,7 @@ then; so the outcome depends on the partition's order alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,14 +32,44 @@ class Judgements:
     value: Floats
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The references a metric is judged against, such as the limit of a tank.
+
+    ``readings`` by metric; ``link`` maps numbers of the judged metric's series to those of a reference's
+    series of the same sensor and cell, -1 where there is none.
+    """
+
+    readings: Mapping[str, EarlyReadings]
+    link: Callable[[str, Ints], Ints]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is to be judged: per row a series and a second, and the readings of its window."""
+
+    who: Ints
+    at: Ints
+    packed: Packed
+
+    @property
+    def size(self) -> int:
+        return len(self.who)
+
+
 class EarlyReadings:
     """The recent readings of one metric of an early indicator."""
 
-    def __init__(self, plan: IndicatorPlan, code: str, scale: float) -> None:
-        """Nothing yet; ``scale`` is resolution units per unit."""
+    def __init__(self, plan: IndicatorPlan, code: str, scale: float, hold: int = 0) -> None:
+        """Nothing yet; ``scale`` is resolution units per unit.
+
+        ``hold`` in ms marks a reference: it is not judged itself, others are judged against it.
+        """
         self.plan = plan
         self.code = code
         self.scale = scale
+        self.hold = hold
+        self.limits: Limits | None = None
         self.window = max(n.window or plan.indicator.window_ms for n in plan.aggregates(code))
         self._rows = np.empty((4, 0), np.int64)
         self._new: list[Ints] = []
@@ -55,11 +85,13 @@ class EarlyReadings:
 
         A second that ends at ``until`` waits: a partition that has come there may still have readings of it.
         """
+        if self.hold:
+            self._rows = self._sorted()
+            self._rows = self._rows[:, self._rows[1] > done - self.hold]
+            return None
         if not self._pending:
             return None
-        rows = np.concatenate([self._rows, *self._new], axis=1)
-        self._new = []
-        series, ts, value, grid = rows = rows[:, np.lexsort((rows[1], rows[0]))]
+        series, ts, value, grid = rows = self._sorted()
         due = (grid >= done) & (grid < until)
         self._pending = bool((grid >= until).any())
         found = self._values(series, ts, value, grid, due) if due.any() else None
@@ -85,28 +117,61 @@ class EarlyReadings:
         last[:-1] = (pair[1:] != pair[:-1]) | (ts[index[1:]] != ts[index[:-1]])
         pair, index = pair[last], index[last]
         packed = Packed(pair, ts[index], value[index] / self.scale)
-        return Judgements(who, at, self._formula(packed, len(who)))
+        return Judgements(who, at, self._formula(_Asked(who, at, packed)))
 
-    def _formula(self, packed: Packed, size: int) -> Floats:
+    def _sorted(self) -> Ints:
+        """All readings by (series, ts), in order of arrival where these are equal."""
+        rows = np.concatenate([self._rows, *self._new], axis=1)
+        self._new = []
+        return rows[:, np.lexsort((rows[1], rows[0]))]
+
+    def held(self, who: Ints, at: Ints) -> Floats:
+        """The value each series held at an instant, by what had arrived by then; NaN for none, series -1."""
+        self._rows = series, ts, value, grid = self._sorted()
+        out = np.full(len(who), np.nan)
+        if not len(ts):
+            return out
+        span = int(max(at.max(initial=0), ts.max(initial=0))) + 1
+        row = np.searchsorted(series * span + ts, who * span + at, side="right") - 1
+        while True:
+            # What had not arrived yet is passed over.
+            unseen = (row >= 0) & (grid[row] > at) & (series[row] == who)
+            if not unseen.any():
+                break
+            row -= unseen
+        found = (row >= 0) & (series[row] == who) & (ts[row] >= at - self.hold)
+        out[found] = value[row[found]] / self.scale
+        return out
+
+    def _formula(self, asked: _Asked) -> Floats:
         reduced: dict[Node, Floats] = {}
         for node in self.plan.reductions:
             own = node.fn == "highest" and node.args[0].kind is Kind.SERIES
             codes = {metric_of(n.source) for n in walk(node) if isinstance(n, Aggregate)}
-            if own and codes == {self.code}:
-                reduced[node] = self._series(node.args[0], packed, size)
+            if own and self.code in codes:
+                reduced[node] = self._series(node.args[0], asked)
             else:
-                reduced[node] = np.full(size, 0.0 if node.fn == "number" else np.nan)
-        return _area(self.plan.indicator.formula.value, reduced, size)
+                reduced[node] = np.full(asked.size, 0.0 if node.fn == "number" else np.nan)
+        return _area(self.plan.indicator.formula.value, reduced, asked.size)
 
-    def _series(self, node: Node, packed: Packed, size: int) -> Floats:
+    def _series(self, node: Node, asked: _Asked) -> Floats:
         if isinstance(node, Aggregate):
-            out = np.full(size, np.nan)
-            if len(packed.row):
-                out[packed.who] = _AGGREGATES[node.fn](packed, node)
+            code = metric_of(node.source)
+            if code != self.code:
+                return self._limit(code, asked)
+            out = np.full(asked.size, np.nan)
+            if len(asked.packed.row):
+                out[asked.packed.who] = _AGGREGATES[node.fn](asked.packed, node)
             return out
         if isinstance(node, Apply):
-            return apply(node.fn, [self._series(a, packed, size) for a in node.args], node.params)
-        return np.full(size, literal(node))
+            return apply(node.fn, [self._series(a, asked) for a in node.args], node.params)
+        return np.full(asked.size, literal(node))
+
+    def _limit(self, code: str, asked: _Asked) -> Floats:
+        """The reference of each series; unknown for another metric of the sensor: it is judged by itself."""
+        if self.limits is None or code not in self.limits.readings:
+            return np.full(asked.size, np.nan)
+        return self.limits.readings[code].held(self.limits.link(code, asked.who), asked.at)
 
     def state(self) -> dict[str, Any]:
         """Plain arrays."""

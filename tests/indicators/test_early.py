@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indicators.early import EarlyReadings
+from indicators.early import EarlyReadings, Limits
+from indicators.plan import IndicatorPlan
 from tests.indicators.small_city import MINUTE, NOON, PLAN, plan_of
 
 SECOND = 1_000
@@ -129,14 +130,36 @@ def test_nothing_new_is_nothing_to_judge() -> None:
     assert readings.judge(NOON + SECOND, NOON + MINUTE) is None
 
 
+def early_values(plan: IndicatorPlan, values: list[int]) -> float:
+    readings = EarlyReadings(plan, plan.metrics[0], SCALE)
+    add(readings, [Arrival(0, NOON + i, v * 1000, NOON + SECOND, NOON + i) for i, v in enumerate(values)])
+    return judged(readings, START, FOREVER)[0, NOON + SECOND]
+
+
 @pytest.mark.parametrize(
     "plan", [p for p in PLAN.indicators if p.indicator.early], ids=lambda p: p.indicator.id
 )
 @given(values=st.lists(st.integers(0, 90), min_size=1, max_size=8))
-def test_an_early_indicator_is_the_worst_of_single_sensors(plan: object, values: list[int]) -> None:
-    own = next(p for p in PLAN.indicators if p is plan)
-    readings = EarlyReadings(own, own.metrics[0], SCALE)
-    rows = [Arrival(0, NOON + i, v * 1000, NOON + SECOND, NOON + i) for i, v in enumerate(values)]
-    add(readings, rows)
-    found = judged(readings, START, FOREVER)[0, NOON + SECOND]
-    assert min(values) - 1e-9 <= found <= max(values) + 1e-9
+def test_an_early_indicator_is_the_worst_of_single_sensors(plan: IndicatorPlan, values: list[int]) -> None:
+    low, found, high = (early_values(plan, v) for v in ([min(values)], values, [max(values)]))
+    assert low - 1e-9 <= found <= high + 1e-9
+    assert low < high or min(values) == max(values)
+
+
+def limit_of(readings: EarlyReadings, link: list[int]) -> Limits:
+    return Limits({readings.code: readings}, lambda _, who: np.array(link)[who])
+
+
+def test_a_limit_counts_from_its_arrival_until_it_has_expired() -> None:
+    plan = plan_of("highest(max(tank_pressure) / last(tank_pressure_high))", window="5m").indicators[0]
+    limit = EarlyReadings(plan, "tank_pressure_high", SCALE, hold=48 * 60 * MINUTE)
+    tanks = EarlyReadings(plan, "tank_pressure", SCALE)
+    tanks.limits = limit_of(limit, [-1, 0])
+    old, late = NOON - 48 * 60 * MINUTE, NOON + MINUTE
+    add(limit, [Arrival(0, old, 100_000, old, old), Arrival(0, NOON, 50_000, late, late)])
+    seconds = [NOON, NOON + SECOND, late]
+    add(tanks, [Arrival(series, t, 10_000, t, t) for t in seconds for series in (0, 1)])
+    assert limit.judge(START, late) is None
+    found = judged(tanks, START, FOREVER)
+    assert [found[1, t] for t in seconds] == [0.1, pytest.approx(math.nan, nan_ok=True), 0.2]
+    assert all(math.isnan(found[0, t]) for t in seconds)
