@@ -3,6 +3,9 @@
 Everything is in the plane of the coordinates given (degrees): for drawing made-up areas, not for surveying.
 """
 
+from dataclasses import dataclass
+from typing import Self
+
 import numpy as np
 import numpy.typing as npt
 
@@ -78,23 +81,40 @@ def centroid(ring: Float64s) -> Float64s:
     return middle
 
 
-def points_in(rings: list[Float64s], which: Int64s, rng: np.random.Generator) -> Float64s:
-    """Draw a uniform point inside the convex ring ``which[i]``, float64 [n, 2].
+@dataclass(frozen=True, slots=True, eq=False)
+class Fans:
+    """Convex rings cut into triangles, to draw points from.
+
+    ``corners`` float64 [t, 3, 2] are the triangles, ``first`` int64 [rings + 1] where each ring's begin,
+    ``size`` float64 [t + 1] twice the area of all triangles before.
 
     >>> square = np.array([[0.0, 0.0], [2.0, 0.0], [2.0, 1.0], [0.0, 1.0]])
-    >>> points_in([square], np.zeros(3, np.int64), np.random.default_rng(1)).max(axis=0) <= [2.0, 1.0]
-    array([ True,  True])
+    >>> points = Fans.of([square]).points(np.zeros(3, np.int64), np.random.default_rng(1))
+    >>> bool(((points >= 0) & (points <= [2.0, 1.0])).all())
+    True
     """
-    fan = [np.stack([np.broadcast_to(r[0], r[1:-1].shape), r[1:-1], r[2:]], axis=1) for r in rings]
-    first = np.cumsum([0, *(len(t) for t in fan)])
-    corners = np.concatenate(fan)
-    one, two = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
-    size = np.cumsum(np.abs(one[:, 0] * two[:, 1] - one[:, 1] * two[:, 0]))
-    before = np.concatenate([[0.0], size])[first]
-    u, v, w = rng.random((3, len(which)))
-    at = before[which] + u * (before[which + 1] - before[which])
-    triangle = np.clip(np.searchsorted(size, at, side="right"), first[which], first[which + 1] - 1)
-    turned = v + w > 1
-    v, w = np.where(turned, 1 - v, v), np.where(turned, 1 - w, w)
-    drawn: Float64s = corners[triangle, 0] + v[:, None] * one[triangle] + w[:, None] * two[triangle]
-    return drawn
+
+    corners: Float64s
+    first: Int64s
+    size: Float64s
+
+    @classmethod
+    def of(cls, rings: list[Float64s]) -> Self:
+        """Cut rings, each float64 [k, 2]."""
+        fans = [np.stack([np.broadcast_to(r[0], r[1:-1].shape), r[1:-1], r[2:]], axis=1) for r in rings]
+        corners = np.concatenate(fans)
+        one, two = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+        size = np.abs(one[:, 0] * two[:, 1] - one[:, 1] * two[:, 0])
+        return cls(corners, np.cumsum([0, *map(len, fans)]), np.concatenate([[0.0], np.cumsum(size)]))
+
+    def points(self, which: Int64s, rng: np.random.Generator) -> Float64s:
+        """Draw a uniform point inside the ring ``which[i]``, float64 [n, 2]."""
+        low, high = self.first[which], self.first[which + 1]
+        u, v, w = rng.random((3, len(which)))
+        at = self.size[low] + u * (self.size[high] - self.size[low])
+        triangle = np.clip(np.searchsorted(self.size, at, side="right") - 1, low, high - 1)
+        turned = v + w > 1
+        v, w = np.where(turned, 1 - v, v), np.where(turned, 1 - w, w)
+        a, b, c = self.corners[triangle].transpose(1, 0, 2)
+        drawn: Float64s = a + v[:, None] * (b - a) + w[:, None] * (c - a)
+        return drawn

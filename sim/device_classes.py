@@ -1,9 +1,25 @@
 """All classes of devices, their metrics, and how many of each a city has."""
 
-from sim import devices_of_mobility
+from sim import (
+    devices_of_industry,
+    devices_of_mobility,
+    devices_of_people,
+    devices_of_safety,
+    devices_of_streets,
+    devices_of_water,
+    devices_of_weather,
+)
 from sim.device_class import MINUTE_S, DeviceClass, Signal
 
-CLASSES: tuple[DeviceClass, ...] = (*devices_of_mobility.CLASSES,)
+CLASSES: tuple[DeviceClass, ...] = (
+    *devices_of_mobility.CLASSES,
+    *devices_of_streets.CLASSES,
+    *devices_of_weather.CLASSES,
+    *devices_of_water.CLASSES,
+    *devices_of_safety.CLASSES,
+    *devices_of_people.CLASSES,
+    *devices_of_industry.CLASSES,
+)
 """Every class, in the order in which devices are numbered."""
 
 CLASS_INDEX: dict[str, int] = {c.name: i for i, c in enumerate(CLASSES)}

@@ -187,10 +187,11 @@ class Minutes:
     known: dict[str, Floats]
 
     def table(self, name: str) -> Floats:
-        """A field, or ``hour``: the local hour of the day, 0 to 24."""
+        """A field; or ``hour``, the local hour of the day, 0 to 24; ``day``, its kind; ``sun``, -1 to 1."""
         if name not in self.known:
             times = self.begin + 60_000 * np.arange(self.count) + 30_000
-            self.known[name] = self._hours(times) if name == "hour" else self._field(name, times)
+            clocks = {"hour": self._hours, "day": self._days, "sun": self._suns}
+            self.known[name] = clocks[name](times) if name in clocks else self._field(name, times)
         return self.known[name]
 
     def _field(self, name: str, times: Int64s) -> Floats:
@@ -202,6 +203,15 @@ class Minutes:
         row = np.minimum(steps.astype(np.intp), len(self.drivers.hour) - 1)
         hour = np.mod(self.drivers.hour[row] + (steps - row) * STEP_MS / 3_600_000, 24.0)
         return np.repeat(hour, self.drivers.zones)
+
+    def _days(self, times: Int64s) -> Floats:
+        row = np.minimum((times - self.drivers.begin) // STEP_MS, len(self.drivers.day) - 1)
+        return np.repeat(self.drivers.day[row].astype(np.float64), self.drivers.zones)
+
+    def _suns(self, times: Int64s) -> Floats:
+        """Warmth of the day: 1 in the middle of the afternoon, -1 before dawn."""
+        sun: Floats = np.cos((self._hours(times) - 15.0) / 12.0 * np.pi)
+        return sun
 
 
 def _changed(fields: Mapping[str, Grid], changes: Sequence[DriverChange], times: Int64s) -> dict[str, Grid]:
