@@ -123,10 +123,10 @@ class Ladder:
         self,
         top: Levels,
         since: Times,
-        now_ms: int,
+        now_ms: int | Times,
         level_ok: Flags | None = None,
     ) -> Levels:
-        """The highest level at or below ``top`` that has been reached long enough at ``now_ms``.
+        """The highest level at or below ``top`` that has been reached long enough at ``now_ms`` (one or n).
 
         ``since``: int64[n, len(patient)], when each patient level (or a higher one) began to be reached
         without a break.

@@ -100,31 +100,33 @@ class LevelBank:
         self._move(end_ms, rows, (was, since), (now, begun))
         self._level[rows], self._since[rows], self.closed_ms = now, begun, end_ms
         found = []
-        for column in np.flatnonzero((now != self._standing[rows]) & seen.known).tolist():
-            row = int(rows[column])
-            move = self._timeline(row).close(end_ms, int(now[column]))
+        due = np.flatnonzero((now != self._standing[rows]) & seen.known)
+        columns = (rows[due], now[due], seen.value[due], np.broadcast_to(seen.revision, rows.shape)[due])
+        for row, level, value, revision in zip(*(c.tolist() for c in columns), strict=True):
+            move = self._timeline(row).close(end_ms, level)
             if move:
                 self._standing[row] = move.level
-                found.append(self._raw(row, (column,), move, seen))
+                found.append(self._raw(row, move, value, seen.decided_ms, revision))
         self._mark_warned(end_ms)
         return found, now
 
-    def early(self, grid_ms: int, rows: Rows, value: Array) -> list[RawTransition]:
-        """Judge ``value`` float64[m] of ``rows`` at the grid time ``grid_ms`` before their window is closed.
+    def early(self, grid_ms: Times, rows: Rows, value: Array) -> list[RawTransition]:
+        """Judge ``value`` float64[m] of ``rows`` at the grid times ``grid_ms`` int64[m], ascending.
 
-        May raise or escalate an alert, never ease one. While a value bears the standing alert out, windows
-        that end before ``grid_ms`` do not ease it either. The levels themselves do not change.
+        None of their windows is closed yet. May raise or escalate an alert, never ease one. While a value
+        bears the standing alert out, windows that end before its grid time do not ease it either. The levels
+        themselves do not change.
         """
         top = self.ladder.entered(self.ladder.reached(value), self._since[rows], grid_ms)
-        seen = Evidence(value, np.full(value.shape, fill_value=True), decided_ms=grid_ms)
+        due = np.flatnonzero(top)
+        columns = (grid_ms[due], rows[due], top[due], value[due])
         found = []
-        for column in np.flatnonzero(top).tolist():
-            row = int(rows[column])
-            move = self._timeline(row).early(self.closed_ms, grid_ms, int(top[column]), float(value[column]))
+        for grid, row, level, reading in zip(*(c.tolist() for c in columns), strict=True):
+            move = self._timeline(row).early(self.closed_ms, grid, level, reading)
             self._warned.add(row)
             if move:
                 self._standing[row] = move.level
-                found.append(self._raw(row, (column,), move, seen))
+                found.append(self._raw(row, move, move.at.value, grid))
         return found
 
     def state_at(self, rows: Rows, end_ms: int) -> tuple[Levels, Times]:
@@ -254,18 +256,26 @@ class LevelBank:
         timeline = self._timeline(row)
         moves = timeline.replay(ends.tolist(), levels.tolist(), seen.known[:, column].tolist())
         self._standing[row] = timeline.hold.level
-        return [self._raw(row, (max(move.at.window, 0), column), move, seen) for move in moves]
+        found = []
+        for move in moves:
+            closed, place = move.at.window >= 0, (max(move.at.window, 0), column)
+            value = float(seen.value[place]) if closed else move.at.value
+            revision = seen.revision_at(place) if closed else 0
+            found.append(self._raw(row, move, value, seen.decided_ms, revision))
+        return found
 
     def _timeline(self, row: int) -> Timeline:
-        return self._timelines.setdefault(row, Timeline())
+        found = self._timelines.get(row)
+        if found is None:
+            found = self._timelines[row] = Timeline()
+        return found
 
     def _mark_warned(self, end_ms: int) -> None:
         for row in self._warned:
             self._timelines[row].mark(end_ms)
         self._warned.clear()
 
-    def _raw(self, row: int, place: tuple[int, ...], move: Move, seen: Evidence) -> RawTransition:
-        closed = move.at.window >= 0
+    def _raw(self, row: int, move: Move, value: float, decided_ms: int, revision: int = 0) -> RawTransition:
         return RawTransition(
             indicator=self.indicator,
             row=row,
@@ -274,12 +284,12 @@ class LevelBank:
             transition=move.change,
             level=move.level,
             previous_level=move.previous,
-            value=float(seen.value[place]) if closed else move.at.value,
+            value=value,
             threshold=self._threshold(move),
             window_end=move.at.end,
-            decided_ts=seen.decided_ms,
+            decided_ts=decided_ms,
             early=move.at.window == EARLY,
-            revision=seen.revision_at(place) if closed else 0,
+            revision=revision,
         )
 
     def _threshold(self, move: Move) -> float:

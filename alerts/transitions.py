@@ -7,7 +7,7 @@
 """
 
 import math
-from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Literal
 
@@ -17,8 +17,7 @@ Change = Literal["raised", "escalated", "eased", "cleared", "flapping", "retract
 """What a transition does to its alert."""
 
 
-@dataclass(frozen=True, slots=True)
-class RawTransition:
+class RawTransition(msgspec.Struct, frozen=True, gc=False):
     """A transition as the levels know it: areas are numbers, times epoch ms, a missing ``value`` NaN.
 
     ``start`` is the window end of the alert's first raise; ``threshold`` the bound that was reached, or
@@ -112,5 +111,7 @@ def json_line(transition: Transition) -> bytes:
     return msgspec.json.encode(transition) + b"\n"
 
 
+@lru_cache(4096)
 def _twelve_digits(number: float) -> float | None:
-    return float(f"{number:.12g}") if math.isfinite(number) else None
+    # Adding zero turns -0.0, which a cache cannot tell from 0.0, into 0.0.
+    return float(f"{number:.12g}") + 0.0 if math.isfinite(number) else None

@@ -169,7 +169,9 @@ class ReadingAdmission:
         rejects += passed.future
         passed = self._timely(passed, rejects)
         passed, cell = self._placed(passed, rejects)
-        passed, cell, strays = self._in_range(passed, cell, rejects)
+        passed, cell, strays = self._in_range(
+            passed.only("pair", "value", "ts", "message", "index"), cell, rejects
+        )
         batch, duplicates, late = self._remembered(passed, cell)
         rejects.sort(key=attrgetter("offset", "index"))
         self.tally.received += received
@@ -209,7 +211,8 @@ class ReadingAdmission:
         stray = ~fits
         ts = passed.columns["ts"][stray]
         strays = Strays(cell[stray], ts, self._effective(ts, passed.before[stray], STRAY_SLICE))
-        return _sifted(passed, fits, Reason.OUT_OF_RANGE, rejects), cell[fits], strays
+        rejects += passed.rejected(np.flatnonzero(stray).tolist(), Reason.OUT_OF_RANGE)
+        return passed.only("pair", "value", "ts").kept(fits), cell[fits], strays
 
     def _remembered(self, passed: Passed, cell: Ints) -> tuple[ReadingBatch, int, int]:
         c, metric = passed.columns, self._metric(passed)

@@ -41,6 +41,10 @@ class Passed:
         message, index = self.columns["message"], self.columns["index"]
         return [_refuse(self.origin, self.earlier, int(message[i]), int(index[i]), reason) for i in rows]
 
+    def only(self, *names: str) -> Passed:
+        """The same with some of the columns; without ``message`` and ``index`` nothing can be rejected."""
+        return replace(self, columns={name: self.columns[name] for name in names})
+
     def kept(self, keep: NDArray[np.bool_]) -> Passed:
         """The same without the rows where ``keep`` (bool[n]) is False."""
         if keep.all():

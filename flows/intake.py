@@ -6,6 +6,7 @@ slice end at which they are published.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -143,8 +144,7 @@ class Intake:
 
     def _count(self, cells: Ints, ts: Ints) -> Ints:
         numbers = self.shard.cells.number(cells)
-        if len(cells):
-            self.shard.counters.add("checked", numbers, ts)
+        self.shard.counters.add(("checked",), numbers, ts)
         return numbers
 
     def take_cases(self, until: int) -> None:
@@ -153,15 +153,18 @@ class Intake:
         if not due:
             return
         self.cases = [case for case in self.cases if case.effective > until or case.late]
-        cells = [(cell, case.effective) for case in due for cell in self._place(case)[-1:]]
+        cells = [(touched[-1], case.effective) for case, touched in self._place(due) if touched]
         self._born(*np.array(cells, np.int64).reshape(-1, 2).T)
 
-    def _place(self, case: PlacedCase) -> list[int]:
-        """Take a case as now known; the cells it lay and lies in."""
-        cell = -1 if case.cell < 0 else int(self.shard.cells.number(np.array([case.cell]))[0])
-        row = CaseRow(case.case, cell, case.located, case.status, case.ts, case.severity)
-        before = self.shard.cases[case.type].put(row)
-        return [c for c in (before, cell) if c >= 0]
+    def _place(self, cases: list[PlacedCase]) -> Iterator[tuple[PlacedCase, list[int]]]:
+        """Take cases as now known; of each the cells it lay and lies in."""
+        numbers = np.array([case.cell for case in cases], np.int64)
+        inside = numbers >= 0
+        numbers[inside] = self.shard.cells.number(numbers[inside])
+        for case, cell in zip(cases, numbers.tolist(), strict=True):
+            row = CaseRow(case.case, cell, case.located, case.status, case.ts, case.severity)
+            before = self.shard.cases[case.type].put(row)
+            yield case, [c for c in (before, cell) if c >= 0]
 
     def boundaries(self, until: int) -> list[int]:
         """The slice ends by an instant at which late records take effect, ascending."""
@@ -182,8 +185,8 @@ class Intake:
             if not due.all():
                 kept.append(Strays(strays.cell[~due], strays.ts[~due], strays.effective[~due]))
         self.strays = kept
-        for case in [c for c in self.cases if c.effective == at]:
-            cells.append(np.array(self._place(case), np.int64))
+        for _, touched in self._place([c for c in self.cases if c.effective == at]):
+            cells.append(np.array(touched, np.int64))
             self._born(cells[-1], np.full(len(cells[-1]), at))
         self.cases = [c for c in self.cases if c.effective != at]
         return np.unique(np.concatenate(cells))

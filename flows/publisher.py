@@ -206,10 +206,9 @@ class Publisher:
             out.transitions += self._published(rows.bank.close(end, windows.areas[due], seen)[0])
 
     def _early(self, rows: _Rows, early: Early, out: Published) -> None:
-        for grid in np.unique(early.grid).tolist():
-            own = early.grid == grid
-            row, value = _greatest(early.row[own], early.value[own])
-            out.transitions += self._published(rows.bank.early(grid, row, value))
+        if early.row.size:
+            found = _greatest(early)
+            out.transitions += self._published(rows.bank.early(found.grid, found.row, found.value))
 
     def _published(self, found: Sequence[RawTransition]) -> list[Transition]:
         if not found:
@@ -270,7 +269,8 @@ class Publisher:
             ValueFrame(
                 indicator=self.plan.indicators[index].indicator.id,
                 kind=kind[a],
-                area=text[a],
+                names=text,
+                place=a,
                 window_end=judged.ends[t],
                 value=value,
                 level=emitted.levels[t, a],
@@ -305,8 +305,9 @@ def _busy(rows: _Rows, windows: Windows, early: Early) -> Ints:
     return np.flatnonzero(busy)
 
 
-def _greatest(row: Ints, value: Floats) -> tuple[Ints, Floats]:
-    unique, inverse = np.unique(row, return_inverse=True)
-    best = np.full(len(unique), -np.inf)
-    np.maximum.at(best, inverse, value)
-    return unique, best
+def _greatest(early: Early) -> Early:
+    """The greatest value of every row at every grid, by grid and row."""
+    order = np.lexsort((early.value, early.row, early.grid))
+    grid, row = early.grid[order], early.row[order]
+    last = np.append((grid[1:] != grid[:-1]) | (row[1:] != row[:-1]), [True])
+    return Early(grid[last], row[last], early.value[order[last]])

@@ -36,7 +36,7 @@ from flows.snapshots import COSTS, freeze, thaw
 PART = "records-00"
 """The one part of the source: its files are aligned, which several parts could not be."""
 
-TURN = 100_000
+TURN = 250_000
 """Records handed on in one turn where batches are large: windows are closed once a turn, together."""
 LARGE_BATCH = 1_000
 

@@ -166,11 +166,13 @@ class SeriesIndex:
         index = np.array(list(dict.fromkeys(self._pending)), np.int32)
         self._pending = []
         pair = self.series["pair"][index]
-        sensor = [self._sensor(p) for p in pair.tolist()]
+        numbers, place = np.unique(self.pairs["sensor"][pair], return_inverse=True)
+        names = [self.sensors.names[number] for number in numbers.tolist()]
+        keys = np.fromiter(map(stable_key, names), np.int64, len(names))
         return NewSeries(
             index=index,
-            sensor=sensor,
-            sensor_key=np.array([stable_key(name) for name in sensor], np.int64),
+            sensor=[names[i] for i in place.tolist()],
+            sensor_key=keys[place],
             metric=self.pairs["metric"][pair],
             cell=self.series["cell"][index],
             period=self.series["period"][index],

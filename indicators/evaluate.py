@@ -298,10 +298,10 @@ class Evaluation:
     def _by_cell(self, rows: Ints, window: Window) -> Ints:
         """int64[k, ends, series] -> int64[k, ends, cells]."""
         out = np.zeros((*rows.shape[:2], self.layout.size), np.int64)
-        order = np.argsort(window.store.cell, kind="stable")
-        cells = window.store.cell[order]
-        start = np.flatnonzero(np.append(True, cells[1:] != cells[:-1]))
-        out[..., self.layout.columns(cells[start])] = np.add.reduceat(rows[..., order], start, axis=-1)
+        runs = window.store.runs
+        out[..., self.layout.columns(runs.cells)] = np.add.reduceat(
+            rows[..., runs.order], runs.start, axis=-1
+        )
         return out
 
 

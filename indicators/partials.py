@@ -150,7 +150,7 @@ def group(op: str, column: Column, perm: NDArray[np.intp], start: NDArray[np.int
     ends, size = len(column), len(perm)
     if not size:
         return column[:, :0]
-    flat = column[:, perm].ravel()
+    flat = column.take(perm, axis=1).ravel()
     if op == "add" and column.dtype == np.float64:
         run = np.repeat(np.arange(len(start)), np.diff(start, append=size))
         where = (np.arange(ends)[:, None] * len(start) + run[None, :]).ravel()

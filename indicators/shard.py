@@ -112,8 +112,7 @@ class Shard:
         store = self.stores[metric]
         fresh, times = store.insert(series, ts, value)
         cells = store.cell[fresh]
-        self.counters.add("checked", cells, times)
-        self.counters.add("correct", cells, times)
+        self.counters.add(("checked", "correct"), cells, times)
 
     def advance(self, to: int) -> None:
         """Move the latest readings to an instant and forget what no window can ask for any more."""

@@ -41,6 +41,29 @@ class MetricKind:
     """How far back a window end may ask, beyond three of the longest periods."""
 
 
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """Series in the order of their cells: ``order``, the first place of each cell in it, and the cells."""
+
+    order: NDArray[np.intp]
+    start: NDArray[np.intp]
+    cells: Ints
+
+    @classmethod
+    def of(cls, cell: Ints) -> Runs:
+        """Runs of n series, ``cell`` int64[n].
+
+        >>> Runs.of(np.array([7, 5, 7])).cells
+        array([5, 7])
+        """
+        order = np.argsort(cell, kind="stable")
+        sorted_cells = cell[order]
+        first = np.ones(len(cell), bool)
+        first[1:] = sorted_cells[1:] != sorted_cells[:-1]
+        start = np.flatnonzero(first)
+        return cls(order, start, sorted_cells[start])
+
+
 class MetricStore:
     """The series of one metric; ``n`` of them."""
 
@@ -61,6 +84,14 @@ class MetricStore:
         self._number: dict[tuple[int, int], int] = {}
         self._version = 0
         self._memo: tuple[tuple[int, bytes], tuple[Ints, Ints]] | None = None
+        self._runs: Runs | None = None
+
+    @property
+    def runs(self) -> Runs:
+        """The series cell by cell; made anew only when series were added."""
+        if self._runs is None or len(self._runs.order) != self.n:
+            self._runs = Runs.of(self.cell)
+        return self._runs
 
     @property
     def position(self) -> int:

@@ -69,7 +69,7 @@ def road_segment_length(s: Scene) -> Floats:
 
 def road_speed(s: Scene) -> Floats:
     """Mean speed: free flow less rush hour and standing water, km/h."""
-    share = 0.95 - 0.5 * s.rush * (0.4 + 0.6 * s.trait) - 0.45 * s.wet + 0.05 * s.noise
+    share = 0.95 - 0.3 * s.rush * (0.2 + 0.8 * s.trait) - 0.45 * s.wet + 0.05 * s.noise
     return road_freeflow_speed(s) * np.clip(share, 0.06, 1.2)
 
 

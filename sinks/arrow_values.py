@@ -32,7 +32,7 @@ _NUMBERS: tuple[tuple[str, type[np.generic]], ...] = (
     ("status", np.uint8),
 )
 _SEGMENT = pa.schema(
-    [("indicator", pa.dictionary(pa.int32(), pa.string())), ("area", pa.string())]
+    [(name, pa.dictionary(pa.int32(), pa.string())) for name in ("indicator", "area")]
     + [(name, pa.from_numpy_dtype(kind)) for name, kind in _NUMBERS]
 )
 TABLE = pa.schema(
@@ -110,11 +110,20 @@ def _joined(columns: list[Any], lengths: list[int], kind: type[np.generic]) -> N
 
 
 def _areas(frames: Sequence["ValueFrame"]) -> Arrow:
-    areas = [f.area for f in frames]
-    if any(isinstance(a, list) for a in areas):
-        texts = (a if isinstance(a, list) else map(bytes.decode, a.tolist()) for a in areas)
-        return pa.array(list(chain.from_iterable(texts)), pa.string())
-    return _text(np.concatenate(areas))
+    """The areas of all rows as a dictionary column: each frame names an area once for its windows."""
+    if any(isinstance(f.names, list) for f in frames):
+        texts = (
+            n if isinstance(n, list) else map(bytes.decode, n.tolist()) for n in (f.names for f in frames)
+        )
+        names = pa.array(list(chain.from_iterable(texts)), pa.string())
+    else:
+        names = _text(np.concatenate([f.names for f in frames]))
+    first = np.cumsum([0, *(len(f.names) for f in frames)])
+    rows = [f.place if f.place is not None else np.arange(len(f.names)) for f in frames]
+    place = np.concatenate([row + start for row, start in zip(rows, first.tolist(), strict=False)])
+    distinct = names.dictionary_encode()
+    codes = distinct.indices.to_numpy()[place]
+    return pa.DictionaryArray.from_arrays(pa.array(codes), distinct.dictionary)
 
 
 def _text(fixed: NDArray[np.bytes_]) -> Arrow:
@@ -211,8 +220,7 @@ def _load(segments: Sequence[Path], group: list[tuple[str, int]]) -> Arrow:
         window = ranks[indicator.indices.to_numpy()] * _SPAN + batch.column("window_end").to_numpy()
         inside = (window >= first) & (window <= last)
         if inside.any():
-            part = batch if inside.all() else batch.filter(pa.array(inside))
-            chosen.append(part.set_column(1, "area", part.column("area").dictionary_encode()))
+            chosen.append(batch if inside.all() else batch.filter(pa.array(inside)))
     return pa.Table.from_batches(chosen).unify_dictionaries().combine_chunks()
 
 
@@ -261,7 +269,10 @@ class ParquetTable:
     def __enter__(self) -> Self:
         if self._path is not None:
             self._draft = self._path.with_name(f".{self._path.name}.draft")
-            self._writer = pq.ParquetWriter(self._draft, TABLE, compression="zstd", version="2.6")
+            texts = [field.name for field in TABLE if field.type == pa.string()]
+            self._writer = pq.ParquetWriter(
+                self._draft, TABLE, compression="zstd", version="2.6", use_dictionary=texts
+            )
         return self
 
     def write(self, rows: Arrow) -> None:

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,19 +95,26 @@ def finalise(out: Path, *, all_revisions: bool = False, keep_parts: bool = False
     revisions = out / "revisions.parquet"
     if not all_revisions:
         revisions.unlink(missing_ok=True)
-    values = merge(
-        sorted(parts.glob("values-*.arrows")),
-        out / "indicators.parquet",
-        revisions if all_revisions else None,
-        Labels(KINDS, STATUSES),
-    )
+    # The table is work for Arrow, the lines are work for Python: neither waits for the other.
+    with ThreadPoolExecutor(1) as pool:
+        table = pool.submit(
+            merge,
+            sorted(parts.glob("values-*.arrows")),
+            out / "indicators.parquet",
+            revisions if all_revisions else None,
+            Labels(KINDS, STATUSES),
+        )
+        alerts = _write(out / "alerts.jsonl", _alerts(_lines(parts, "alerts")))
+        incidents = _write(out / "incidents.jsonl", _latest_incidents(_lines(parts, "incidents")))
+        rejects = _write(out / "rejects.jsonl", _rejects(_lines(parts, "rejects")))
+        values = table.result()
     totals = Totals(
         rows=values.rows,
         revisions=values.revisions,
         windows=values.windows,
-        alerts=_write(out / "alerts.jsonl", _alerts(_lines(parts, "alerts"))),
-        incidents=_write(out / "incidents.jsonl", _latest_incidents(_lines(parts, "incidents"))),
-        rejects=_write(out / "rejects.jsonl", _rejects(_lines(parts, "rejects"))),
+        alerts=alerts,
+        incidents=incidents,
+        rejects=rejects,
     )
     if not keep_parts:
         shutil.rmtree(parts)

@@ -34,7 +34,8 @@ class ValueFrame:
     Attributes:
         indicator: id of the indicator.
         kind: uint8[n], index into `KINDS`.
-        area: n ids of areas, text or fixed-width UTF-8 bytes.
+        names: ids of areas, text or fixed-width UTF-8 bytes.
+        place: int64[n], the row's id as a position in ``names``; None: the ids of the rows are ``names``.
         window_end: int64[n], epoch milliseconds.
         value: float64[n], NaN for none.
         level: uint8[n], 0 to 4.
@@ -43,15 +44,16 @@ class ValueFrame:
         revision: int32[n], 0 for the first value of a window.
         status: uint8[n], index into `STATUSES`.
 
-    >>> frame = ValueFrame("air.aqi", 4, ["city"], 3_600_000, np.array([57.0]), np.array([1]), np.array([9]),
-    ...                    np.array([1.0]), 0, 0)
-    >>> len(frame)
-    1
+    >>> frame = ValueFrame("air.aqi", 4, np.array([b"city"]), np.array([0, 0]), np.array([0, 3_600_000]),
+    ...                    np.array([57.0, 58.0]), np.array([1, 1]), np.array([9, 8]), np.ones(2), 0, 0)
+    >>> len(frame), frame.area.tolist()
+    (2, [b'city', b'city'])
     """
 
     indicator: str
     kind: NDArray[np.uint8] | int
-    area: NDArray[np.bytes_] | list[str]
+    names: NDArray[np.bytes_] | list[str]
+    place: NDArray[np.int64] | None
     window_end: NDArray[np.int64] | int
     value: NDArray[np.float64]
     level: NDArray[np.uint8]
@@ -61,7 +63,15 @@ class ValueFrame:
     status: NDArray[np.uint8] | int
 
     def __len__(self) -> int:
-        return len(self.area)
+        return len(self.value)
+
+    @property
+    def area(self) -> NDArray[np.bytes_]:
+        """The id of the area of every row as fixed-width UTF-8 bytes."""
+        names = self.names
+        if isinstance(names, list):
+            names = np.array([name.encode() for name in names])
+        return names if self.place is None else names[self.place]
 
 
 class ValuePart(StatefulSinkPartition[ValueFrame, Position]):

@@ -47,7 +47,7 @@ class City:
     def early(self, second: int, values: list[float]) -> None:
         grid = (len(self.values) - 1) * MINUTE + second * 1000
         self.warned.append((len(self.values), second, values))
-        self.found += self.bank.early(grid, np.arange(AREAS), np.array(values))
+        self.found += self.bank.early(np.full(AREAS, grid), np.arange(AREAS), np.array(values))
 
     def correct(
         self, first: int, rows: list[int], fixes: list[tuple[int, int, float]]

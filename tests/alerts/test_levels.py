@@ -133,7 +133,7 @@ def test_parts_of_the_areas_may_be_closed_one_after_the_other() -> None:
 
 
 def early(bank: LevelBank, second: int, *values: float) -> list[RawTransition]:
-    return bank.early(second * 1000, np.arange(len(values)), np.array(values, float))
+    return bank.early(np.full(len(values), second * 1000), np.arange(len(values)), np.array(values, float))
 
 
 def test_an_early_value_raises_and_escalates_before_its_window_closes() -> None:

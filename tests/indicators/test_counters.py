@@ -22,7 +22,7 @@ def counted(batches: list[list[Event]], origin: int = 0) -> CellCounters:
         for name in ("checked", "correct"):
             own = [(cell, ts) for n, cell, ts in batch if n == name]
             cells, ts = np.array(own, np.int64).reshape(-1, 2).T
-            counters.add(name, cells, ts)
+            counters.add([name], cells, ts)
     return counters
 
 

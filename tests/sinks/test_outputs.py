@@ -111,7 +111,7 @@ def test_columns_have_the_types_of_the_contract(tmp_path: Path) -> None:
 
 def test_values_have_twelve_significant_digits_and_nan_is_null(tmp_path: Path) -> None:
     third = ValueFrame(
-        "x", 0, ["a", "b"], 0, np.array([1 / 3, np.nan]), np.zeros(2, np.uint8), np.ones(2, np.int64),
+        "x", 0, ["a", "b"], None, 0, np.array([1 / 3, np.nan]), np.zeros(2, np.uint8), np.ones(2, np.int64),
         np.array([2 / 3, np.nan]), 0, 0,
     )  # fmt: skip
     write(tmp_path, [[third]])

@@ -66,7 +66,8 @@ def frame(batch: list[Row], *, as_bytes: bool = True) -> ValueFrame:
     return ValueFrame(
         indicator=batch[0].indicator,
         kind=np.array([r.kind for r in batch], np.uint8),
-        area=np.array([r.area.encode() for r in batch]) if as_bytes else [r.area for r in batch],
+        names=np.array([r.area.encode() for r in batch]) if as_bytes else [r.area for r in batch],
+        place=None,
         window_end=np.array([r.window_end for r in batch], np.int64),
         value=np.array([np.nan if r.value is None else r.value for r in batch]),
         level=np.array([r.level for r in batch], np.uint8),
