@@ -31,6 +31,14 @@ def significant(x: NDArray[np.float64], digits: int = 12) -> NDArray[np.float64]
     if not 1 <= digits <= 12:
         raise ValueError(f"digits must be 1 to 12, found {digits}: a double holds no more exactly; give 12")
     values = np.asarray(x, np.float64)
+    whole = np.rint(values)
+    # Whole numbers of so few digits (and what is no number) are round already, as most coverages are.
+    rest = np.flatnonzero((values != whole) | (np.abs(values) >= 10.0**digits))
+    whole[rest] = _rounded(values[rest], digits)
+    return whole + 0.0
+
+
+def _rounded(values: NDArray[np.float64], digits: int) -> NDArray[np.float64]:
     size = np.abs(values)
     # Below 10^digits the scale is a whole power of ten; below 10^(digits - 23) it is not exact.
     direct = (size < 10.0**digits) & (size >= 10.0 ** (digits - 23) * 10)
@@ -41,7 +49,7 @@ def significant(x: NDArray[np.float64], digits: int = 12) -> NDArray[np.float64]
     by_text = doubtful | (~direct & (size > 0) & np.isfinite(size))
     if by_text.any():
         rounded[by_text] = [float(f"{v:.{digits - 1}e}") for v in values[by_text].tolist()]
-    return np.where(np.isfinite(values), rounded, values) + 0.0
+    return np.where(np.isfinite(values), rounded, values)
 
 
 def _decimals(size: NDArray[np.float64], digits: int) -> NDArray[np.int64]:
