@@ -278,6 +278,7 @@ class Publisher:
                 coverage=judged.coverage[t, a],
                 revision=emitted.revision[t, a],
                 status=np.isnan(value).astype(np.uint8),
+                row=areas[a],
             )
         )
 

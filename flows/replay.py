@@ -8,7 +8,7 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -20,13 +20,14 @@ from bytewax.recovery import RecoveryConfig
 from bytewax.run import cli_main
 
 from flows.city import City
-from flows.city_flow import Ends, build
+from flows.city_flow import Ends, Tap, build
 from flows.inputs import Input
 from flows.processes import run_processes
 from flows.profile import SECONDS
 from flows.progress import reading_bar
 from flows.records import PART, ReplaySource
 from flows.recovery_folder import RecoveryFolder
+from flows.redis_ends import redis_settings, redis_taps
 from flows.registry import Registry, read_registry
 from flows.router import Lanes
 from flows.snapshots import COSTS, Costs
@@ -39,6 +40,7 @@ from indicators.metrics import Metrics
 from indicators.plan import Plan
 from sinks.line_files import LineFiles, plain_line, reject_line
 from sinks.outputs import finalise, prepare
+from sinks.redis_server import embedded_server
 from sinks.table_file import PARTS, ValueTable
 
 RECOVERY_LANES = 4
@@ -121,6 +123,9 @@ def flow_of(options: ReplayOptions, progress: Callable[[int], None]) -> Dataflow
     lanes = Lanes(lane_count(options), city.grid)
     run = Run(city, lanes, options.recovery)
     durable = options.recovery is not None
+    taps: tuple[Tap, ...] = ()
+    if options.redis != "none":
+        taps = redis_taps(city, lanes.shards, redis_settings(options.redis, durable=durable), _now())
     ends = Ends(
         records=ReplaySource(
             _inputs(options),
@@ -139,8 +144,13 @@ def flow_of(options: ReplayOptions, progress: Callable[[int], None]) -> Dataflow
         values=ValueTable(options.out, [*lanes.shards, "areas"], durable=durable),
         alerts=LineFiles(options.out, "alerts", [CITY], plain_line, durable=durable),
         incidents=LineFiles(options.out, "incidents", [CITY], plain_line, durable=durable),
+        taps=taps,
     )
     return build(ends, run.steps())
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def lane_count(options: ReplayOptions) -> int:
@@ -182,7 +192,11 @@ def replay(options: ReplayOptions) -> Summary:
     COSTS.clear()
     options = replace(options, lanes=lane_count(options))
     total = sum(i.path.stat().st_size for i in _inputs(options))
-    with _held(options) as lock, reading_bar(total, shown=options.progress) as advance:
+    with ExitStack() as stack:
+        lock = stack.enter_context(_held(options))
+        if options.redis == "embedded":
+            options = replace(options, redis=stack.enter_context(embedded_server()).url)
+        advance = stack.enter_context(reading_bar(total, shown=options.progress))
         others = 0.0
         if options.workers > 1:
             others = _run_processes(options, advance, lock)

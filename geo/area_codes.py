@@ -75,6 +75,14 @@ class CodeAreas:
         """(name_zh, name_en): the id itself."""
         return [(text, text) for text in self.ids(kind, uids)]
 
+    def uid(self, kind: AreaKind, text: str) -> int:
+        """The uid of a prefix. Raises ValueError for a text that is none."""
+        if self._is_unit_grid:
+            if not (text.isdecimal() and len(text) == _DIGITS[kind]):
+                raise ValueError(f"a {kind.label} here is a number of {_DIGITS[kind]} digits, found {text!r}")
+            return int(text) << KIND_BITS | kind
+        return int(beidou.parse([text])[0][0]) << KIND_BITS | kind
+
     def known(self) -> dict[AreaKind, Int64s]:
         """Nothing is known before the first cell."""
         return {}

@@ -130,6 +130,10 @@ class PolygonAreas:
         found = map(self.areas.get, uids.tolist())
         return [area.parent if area and area.kind is kind else "" for area in found]
 
+    def uid(self, kind: AreaKind, text: str) -> int:
+        """The uid that an id has, whether it is in the file or not."""
+        return number(text) << KIND_BITS | kind
+
     def known(self) -> dict[AreaKind, Int64s]:
         """Uids of all areas of the file by kind, ascending."""
         return {kind: self._known(kind) for kind in (AreaKind.COMMUNITY, AreaKind.STREET, AreaKind.DISTRICT)}

@@ -39,6 +39,8 @@ class _Layout(Protocol):
     def names(self, kind: AreaKind, uids: Int64s) -> list[tuple[str, str]]: ...
     def known(self) -> dict[AreaKind, Int64s]: ...
 
+    def uid(self, kind: AreaKind, text: str) -> int: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Areas:
@@ -119,6 +121,37 @@ class Areas:
             AreaInfo(id=text, name_zh=zh, name_en=en, kind=kind.label, parent=parent or self.city["id"])
             for text, (zh, en), parent in rows
         ]
+
+    def uid(self, kind: AreaKind, text: str) -> int:
+        """The uid (or cell) of an id of one kind.
+
+        Raises ValueError for a text that is no area of this kind here.
+        """
+        if kind is AreaKind.CELL:
+            return int(self.cells.parse([text])[0])
+        return CITY_UID if kind is AreaKind.CITY else self.layout.uid(kind, text)
+
+    def district(self, kind: AreaKind, text: str) -> str:
+        """Id of the district that an area or cell lies in; the city's id where it lies in none.
+
+        >>> from geo.cells import BeidouGrid
+        >>> Areas.from_codes(BeidouGrid()).district(AreaKind.CELL, "N50H0513600")
+        'N50H051'
+        """
+        if kind is AreaKind.CELL:
+            around = self.locate([self.uid(kind, text)])[:, AreaKind.DISTRICT - 1]
+            return self.ids(AreaKind.DISTRICT, around)[0] or self.city["id"]
+        while kind < AreaKind.DISTRICT:
+            above = self.describe(kind, [self.uid(kind, text)])[0]["parent"]
+            kind, text = self._kind_above(kind, above), above
+        return text
+
+    def _kind_above(self, kind: AreaKind, above: str) -> AreaKind:
+        """The kind of an area that areas of `kind` name as their parent."""
+        for larger in (AreaKind.STREET, AreaKind.DISTRICT):
+            if larger > kind and above == self.ids(larger, [self.layout.uid(larger, above)])[0]:
+                return larger
+        return AreaKind.CITY
 
     def known_districts(self) -> Int64s:
         """Uids of the districts known before any data, ascending; empty without polygons."""

