@@ -38,13 +38,27 @@ class _Spots:
     exact: bool
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Town:
+    """Where cases are drawn: devices, drivers, first and last moment (ms), seed."""
+
+    devices: Devices
+    drivers: Drivers
+    span: tuple[int, int]
+    seed: int
+
+    @property
+    def inhabitants(self) -> float:
+        return INHABITANTS_PER_DEVICE * len(self.devices)
+
+
 def base_cases(devices: Devices, drivers: Drivers, span: tuple[int, int], seed: int) -> pl.DataFrame:
     """Return the cases reported within ``span`` (ms) and their transitions before its end.
 
     Columns are ``sim.life_cycles.SCHEMA``, rows by ts and event_id. The same arguments give the same rows.
     """
-    rng = np.random.default_rng((seed, _STREAM))
-    parts = [_reports(rng, kind, devices, drivers, span) for kind in EVENT_TYPES.values()]
+    rng, town = np.random.default_rng((seed, _STREAM)), _Town(devices, drivers, span, seed)
+    parts = [_reports(rng, kind, town) for kind in EVENT_TYPES.values()]
     number = np.repeat(np.arange(len(CODES)), [len(ts) for ts, _, _ in parts])
     reported, lon, lat = (np.concatenate(column) for column in zip(*parts, strict=True))
     severity = _severities(rng, number)
@@ -57,20 +71,16 @@ def _severities(rng: np.random.Generator, kind: Ints) -> Ints:
     return severity
 
 
-def _reports(
-    rng: np.random.Generator, kind: EventType, devices: Devices, drivers: Drivers, span: tuple[int, int]
-) -> tuple[Ints, Floats, Floats]:
+def _reports(rng: np.random.Generator, kind: EventType, town: _Town) -> tuple[Ints, Floats, Floats]:
     """Return time (ms), lon and lat of the reports of one type."""
-    inhabitants = INHABITANTS_PER_DEVICE * len(devices)
-    spots = _spots(rng, kind, devices, inhabitants)
-    hours = np.arange(span[0], span[1], HOUR)
-    length = np.minimum(span[1] - hours, HOUR)
+    spots, (begin, end) = _spots(kind, town), town.span
+    hours = np.arange(begin, end, HOUR)
+    length = np.minimum(end - hours, HOUR)
     zones, of_zone = np.unique(spots.zone, return_inverse=True)
-    lively = _liveliness(kind, drivers, hours + length // 2, zones) * (length / HOUR)[:, None]
-    per_hour = kind.daily * inhabitants / 10_000 / 24
+    lively = _liveliness(kind, town.drivers, hours + length // 2, zones) * (length / HOUR)[:, None]
+    per_hour = max(kind.daily * town.inhabitants / 10_000, kind.least_daily) / 24
     share = np.bincount(of_zone, minlength=len(zones)) / len(of_zone)
-    expected = per_hour * lively * share
-    counts = rng.poisson(expected)
+    counts = rng.poisson(per_hour * lively * share)
     row, column = (np.repeat(index, counts.ravel()) for index in np.indices(counts.shape).reshape(2, -1))
     reported = hours[row] + (rng.random(row.size) * length[row]).astype(np.int64)
     chosen = _spot_in_zone(rng, of_zone, column, len(zones))
@@ -78,16 +88,23 @@ def _reports(
     return reported, spots.lon[chosen] + scatter[0], spots.lat[chosen] + scatter[1]
 
 
-def _spots(rng: np.random.Generator, kind: EventType, devices: Devices, inhabitants: float) -> _Spots:
-    """Return the type's institutions, or the devices of its metric, or all devices."""
+def _spots(kind: EventType, town: _Town) -> _Spots:
+    """Return the type's offices, or its institutions, or the devices of its metric, or all devices."""
+    devices = town.devices
     rows = np.arange(len(devices))
-    if kind.places:
-        count = max(round(kind.places * inhabitants / 100_000), 1)
+    # Types of one department share their places: who registers a firm also strikes it off.
+    first = next(i for i, t in enumerate(EVENT_TYPES.values()) if t.department == kind.department)
+    rng = np.random.default_rng((town.seed, _STREAM, first, round(100 * kind.places)))
+    if kind.by_district:
+        shuffled = rng.permutation(rows)
+        rows = shuffled[np.unique(devices.district[shuffled], return_index=True)[1]]
+    elif kind.places:
+        count = max(round(kind.places * town.inhabitants / 100_000), 1)
         rows = rng.choice(rows, size=min(count, rows.size), replace=False)
     elif kind.near:
         rows = rows[devices.sending(kind.near)]
     street = devices.street[rows].astype(np.int64)
-    return _Spots(devices.lon[rows], devices.lat[rows], street, exact=kind.places > 0)
+    return _Spots(devices.lon[rows], devices.lat[rows], street, exact=kind.by_district or kind.places > 0)
 
 
 def _liveliness(kind: EventType, drivers: Drivers, at: Ints, zones: Ints) -> Floats:

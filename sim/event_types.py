@@ -28,6 +28,10 @@ ENTRY = ("closed",)
 """An entry in a register."""
 
 
+AWAKE = (("work", 0.4), ("shop", 0.2), ("travel", 0.25), ("leisure", 0.15))
+"""Activities of people who are not asleep, as a rhythm of reports."""
+
+
 @dataclass(frozen=True, slots=True)
 class Chances:
     """Shares of cases to which something happens.
@@ -81,7 +85,9 @@ class EventType:
     ``daily``: cases per 10,000 inhabitants and day (of ``wet`` types: while the streets stand under 0.1 m of
     water). ``rhythm``: weights of the city's activities the reports follow. ``near``: metric of the sensors
     beside which cases arise, "" for any. ``places``: institutions per 100,000 inhabitants where they arise, 0
-    where ``near`` says. ``channels``: who reports, with shares. ``severity``: shares of degrees 1 to 4.
+    where ``near`` says; ``by_district``: one office in every district instead. ``least_daily``: cases per day
+    in the whole city, however few its sensors. ``channels``: who reports, with shares. ``severity``: shares
+    of degrees 1 to 4.
     """
 
     code: str
@@ -89,9 +95,11 @@ class EventType:
     course: Course
     channels: tuple[tuple[str, float], ...]
     department: str
-    rhythm: tuple[tuple[str, float], ...] = (("home", 0.5), ("work", 0.5))
+    rhythm: tuple[tuple[str, float], ...] = AWAKE
     near: str = ""
     places: float = 0.0
+    by_district: bool = False
+    least_daily: float = 0.0
     severity: tuple[float, float, float, float] = (0.55, 0.30, 0.12, 0.03)
     wet: bool = False
 
@@ -108,7 +116,7 @@ class EventType:
 _DAYTIME = (("work", 0.6), ("shop", 0.2), ("travel", 0.2))
 _OFFICE = (("work", 1.0),)
 _ROAD = (("travel", 1.0),)
-_ALWAYS = (("home", 0.4), ("leisure", 0.2), ("travel", 0.2), ("work", 0.2))
+_ALWAYS = (("home", 0.25), ("shop", 0.15), ("leisure", 0.15), ("travel", 0.2), ("work", 0.25))
 
 _DOMESTIC = Chances(feedback=0.6)
 _ALARMS = Chances(rejected=0.01)
@@ -182,7 +190,7 @@ _TYPES = (
         Course(limit_h=168.0, accept_min=30.0, dispatch_min=15.0, chances=_DOMESTIC),
         (("community", 0.7), ("110", 0.3)),
         "市委政法委",
-        rhythm=(("home", 0.7), ("leisure", 0.3)),
+        rhythm=(("home", 0.4), ("shop", 0.4), ("leisure", 0.2)),
     ),
     EventType(
         "ev_police_call",
@@ -248,7 +256,6 @@ _TYPES = (
         Course(NOTICE),
         (("hospital", 1.0),),
         "市卫生健康委",
-        rhythm=(("work", 0.6), ("home", 0.4)),
         places=0.5,
     ),
     EventType(
@@ -303,7 +310,8 @@ _TYPES = (
         (("registry", 1.0),),
         "市市场监管局",
         rhythm=_OFFICE,
-        places=0.05,
+        by_district=True,
+        least_daily=104.0,
     ),
     EventType(
         "ev_market_close",
@@ -312,7 +320,8 @@ _TYPES = (
         (("registry", 1.0),),
         "市市场监管局",
         rhythm=_OFFICE,
-        places=0.05,
+        by_district=True,
+        least_daily=20.0,
     ),
     EventType(
         "ev_safety_hazard",

@@ -35,6 +35,7 @@ SCENARIOS = (
         ("hotline.demand_surge", "grid_cases.arrival_surge"),
         _hotline_surge,
         history_h=170.0,
+        begin_hour=8.0,
     ),
 )
 """The scenarios of this file."""

@@ -50,7 +50,7 @@ def _bridge_overload(stage: Stage) -> Script:
     share = BRIDGE_SHARE * stage.intensity
     effects = [
         stage.effect(
-            "bridge_deflection", sensors, "add", -share * stage.reference("bridge_deflection_limit", sensors)
+            "bridge_deflection", sensors, "add", share * stage.reference("bridge_deflection_limit", sensors)
         ),
         stage.effect(
             "bridge_strain", sensors, "add", share * stage.reference("bridge_strain_limit", sensors)
@@ -72,6 +72,7 @@ SCENARIOS = (
         ("bridge.deflection_ratio", "bridge.strain_ratio"),
         _bridge_overload,
         history_h=25.0,
+        begin_hour=8.0,
     ),
     Scenario(
         "crowd_surge",
@@ -82,6 +83,7 @@ SCENARIOS = (
         120.0,
         ("crowd.density_max", "crowd.scenic_load_ratio", "transit.metro_crowding"),
         _crowd_surge,
+        begin_hour=17.0,
     ),
 )
 """The scenarios of this file."""

@@ -13,6 +13,7 @@ class Scenario:
 
     ``minutes`` is how long it lasts unless asked otherwise, ``history_h`` how many hours of the city must lie
     before it so that all of ``indicators`` have their baselines, ``aftermath_h`` how many should follow.
+    ``begin_hour``: local hour at which a city made for it alone best begins.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Scenario:
     plan: Callable[[Stage], Script]
     history_h: float = 0.0
     aftermath_h: float = 1.0
+    begin_hour: float = 9.0
 
     @property
     def start_min(self) -> float:

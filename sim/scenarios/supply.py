@@ -62,13 +62,14 @@ def _sensor_outage(stage: Stage) -> Script:
 def _clock_skew(stage: Stage) -> Script:
     """The time server of an area is wrong: what it stamps is rejected, data reach the platform late."""
     centre, devices = _area(stage)
+    gateways = np.union1d(stage.sending(devices, "device_heartbeat"), [centre])
+    exchanges = stage.alike(stage.nearest(centre, "ds_records_ontime", 1, 500.0), "ds_records_ontime")
+    late = stage.effect("ds_records_ontime", exchanges, "scale", 0.3 / stage.intensity, ramp_min=0)
     sign = 1.0 if stage.rng.random() < 0.5 else -1.0
     size = sign * CLOCK_HOURS * max(stage.intensity, 0.5) * 3_600_000
-    plan = FaultPlan.of(Fault.CLOCK, devices, begin=stage.begin, end=stage.end, size=size)
-    gateways = np.union1d(stage.sending(devices, "device_heartbeat"), [centre])
-    exchanges = stage.nearest(centre, "ds_records_ontime", 1, 500.0)
-    exchanges = stage.alike(exchanges, "ds_records_ontime")
-    late = stage.effect("ds_records_ontime", exchanges, "scale", 0.3 / stage.intensity, ramp_min=0)
+    # The exchange that counts what comes late is not in the area.
+    skewed = np.setdiff1d(devices, exchanges)
+    plan = FaultPlan.of(Fault.CLOCK, skewed, begin=stage.begin, end=stage.end, size=size)
     parts = [
         stage.truth("offline", ["iot_health.online_rate"], stage.cells(gateways), 4),
         stage.truth("late", ["data_quality.timeliness_rate"], stage.cells(exchanges), 1),
