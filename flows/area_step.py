@@ -19,6 +19,7 @@ from flows.city import City
 from flows.pieces import BEFORE, MAX_DISORDER, AreaFrame, AreaPiece, Clock, Clocks, EarlyValues
 from flows.publisher import Early, Past, Published, Publisher, Windows
 from geo.areas import AreaKind
+from indicators import expression
 from indicators.evaluate import Evaluation, Frame
 from indicators.judge import Judged, judge
 from indicators.layout import Cells
@@ -109,6 +110,7 @@ class AreaStep:
         self._early: list[EarlyValues] = []
         self._empty = Shard(city.plan, city.calendar, Cells(city.areas.locate, city.grid.tile))
         self._trimmed = BEFORE
+        self._valued: dict[int, bool] = {}
 
     def take(self, pieces: Iterable[AreaPiece]) -> Published:
         """Take pieces; publish as far as all lanes have come."""
@@ -190,7 +192,7 @@ class AreaStep:
     ) -> None:
         ends = self.city.calendar.ends(self.closed, until, plan.indicator.hop_ms)
         if len(ends) and not frames:
-            ends = self._eventful(plan, ends)
+            ends = self._eventful(plan, ends) if self._awaited(plan, int(ends[-1])) else ends[:0]
         for part in _alike(ends, frames):
             passed, early = early.split(int(part[-1]) + MAX_DISORDER)
             own = [_between(f, int(part[0]), int(part[-1])) for f in frames]
@@ -198,6 +200,20 @@ class AreaStep:
             self.publisher.close(plan.index, windows, passed, out)
         if early.grid.size:
             self.publisher.close(plan.index, Windows.none(), early, out)
+
+    def _awaited(self, plan: IndicatorPlan, until: int) -> bool:
+        """Whether windows without any data can bring a row by an instant."""
+        always = np.flatnonzero(self.areas.birth <= until)
+        return self._has_value(plan) or self.publisher.awaits(plan.index, always)
+
+    def _has_value(self, plan: IndicatorPlan) -> bool:
+        """Whether no data may be a value, such as 0; a formula that asks the clock may always have one."""
+        if plan.index not in self._valued:
+            frame = Evaluation(plan, self._empty, np.zeros(1, np.int64)).frame().at(np.empty(0, np.int64), 1)
+            value = judge(plan, frame, self.city.calendar, self.plan.catalogue.settings).value
+            timeless = not any(isinstance(node, expression.Clock) for node in plan.nodes)
+            self._valued[plan.index] = not (timeless and bool(np.isnan(value).all()))
+        return self._valued[plan.index]
 
     def _eventful(self, plan: IndicatorPlan, ends: Ints) -> Ints:
         """Of windows without any data, those that can bring a row: all if no data is a value, such as 0."""

@@ -174,6 +174,12 @@ class Publisher:
         if len(rows.revisions) > 0:
             rows.revisions = {key: n for key, n in rows.revisions.items() if key[1] >= before}
 
+    def awaits(self, index: int, always: Ints) -> bool:
+        """Whether a window without any data brings a row: an area has a value, or (of these) no row yet."""
+        rows = self._rows[index]
+        rows.ensure(int(always.max(initial=-1)) + 1)
+        return bool(rows.live.any() or not rows.started[always].all())
+
     def close(self, index: int, windows: Windows, early: Early, out: Published) -> None:
         """Publish newly closed windows, and early values in their order.
 
