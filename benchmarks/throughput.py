@@ -10,6 +10,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,6 +27,25 @@ from sim.random_city import Disorder, random_city
 
 ROOT = Path(__file__).resolve().parents[1]
 REPLAY = (sys.executable, "-c", "from flows.cli import main; main()", "replay")
+FIFTEEN = (
+    "air.aqi",
+    "data_quality.accuracy_rate",
+    "drainage.ponding_depth_max",
+    "drainage.waterlogging_risk",
+    "environment_sanitation.bin_overflow_share",
+    "gas.leak_lel_max",
+    "grid_cases.ontime_closure_rate",
+    "heat_power.voltage_violation_share",
+    "noise.construction_exceedance",
+    "parking.occupancy_rate",
+    "traffic.congestion_index",
+    "traffic.incident_rate",
+    "transit.bus_punctuality",
+    "weather.rain_1h_max",
+    "weather.rain_warning_level",
+)
+"""One indicator of every class of aggregate, whose sensors the city has; ``*`` is the whole catalogue."""
+
 MARGIN = 1.1
 """Share of readings made beyond those wanted, since a city's number of readings varies a little."""
 
@@ -76,11 +96,11 @@ def median_run(summaries: list[dict[str, Any]]) -> dict[str, Any]:
     return next(s for s in summaries if s["seconds"] == middle)
 
 
-def measure(readings: Path, runs: int, console: Console) -> Figures:
+def measure(readings: Path, runs: int, console: Console, options: Sequence[str]) -> Figures:
     """Alternate whole runs with runs that only decode, so that both meet the same machine."""
     whole, decode = [], []
     for run in track(range(runs), "measuring", console=console, transient=True):
-        whole.append(replay(readings, readings.parent / f"whole-{run}"))
+        whole.append(replay(readings, readings.parent / f"whole-{run}", *options))
         decode.append(replay(readings, readings.parent / f"decode-{run}", "--stop-after", "decode"))
     return Figures(median_run(whole), median_run(decode))
 
@@ -108,6 +128,10 @@ def main(  # noqa: PLR0913, PLR0917 - options of a command
     readings: Annotated[int, typer.Option(help="Readings to replay.")] = 1_000_000,
     runs: Annotated[int, typer.Option(min=1, help="Runs; the median is shown.")] = 3,
     seed: Annotated[int, typer.Option(help="Seed of the city.")] = 1,
+    indicators: Annotated[
+        list[str] | None,
+        typer.Option("--indicator", help="Only these, as in yiwang replay; default: fifteen."),
+    ] = None,
     file_format: Annotated[str, typer.Option("--format", help="jsonl, arrow or parquet.")] = "jsonl",
     late: Annotated[float, typer.Option(min=0, max=1, help="Share of the readings that come late.")] = 0.0,
 ) -> None:
@@ -119,7 +143,8 @@ def main(  # noqa: PLR0913, PLR0917 - options of a command
         messages.print(f"making a city of {sensors:,} devices and {readings:,} readings")
         path = make_city(sensors, readings, seed, file_format, Path(folder), late)  # type: ignore[arg-type]
         size = path.stat().st_size / 1e6
-        figures = measure(path, runs, messages)
+        options = [f"--indicator={name}" for name in indicators or FIFTEEN]
+        figures = measure(path, runs, messages, options)
     whole = figures.whole
     console.print(
         f"{whole['readings']:,} readings ({file_format}, {size:.0f} MB), {sensors:,} devices, "

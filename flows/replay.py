@@ -57,6 +57,7 @@ class ReplayOptions:
     sensors: Path | None = None
     areas: Path | None = None
     catalogue: Path | None = None
+    indicators: list[str] = field(default_factory=list)
     out: Path
     speed: float | None = None
     redis: str = "none"
@@ -231,7 +232,8 @@ def _description(options: ReplayOptions) -> dict[str, Any]:
 
 
 def _catalogue(options: ReplayOptions) -> Catalogue:
-    return Catalogue.load([options.catalogue] if options.catalogue else [], dict(options.settings))
+    whole = Catalogue.load([options.catalogue] if options.catalogue else [], dict(options.settings))
+    return whole.only(options.indicators)
 
 
 def run_flow(

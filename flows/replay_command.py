@@ -63,6 +63,10 @@ def replay(
     catalogue: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Further indicators, TOML files.")
     ] = None,
+    indicator: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ID", help="Compute only this, or what fits, such as 'air.*'; repeatable."),
+    ] = None,
     speed: Annotated[
         str, typer.Option(metavar="max|N", help="As fast as possible, or N times the pace of the records.")
     ] = "max",
@@ -112,6 +116,7 @@ def replay(
         sensors=existing(sensors, "sensors"),
         areas=existing(areas, "areas"),
         catalogue=existing(catalogue, "catalogue"),
+        indicators=indicator or [],
         speed=_pace(speed),
         redis=_redis(redis),
         recovery=_folder(recovery, "recovery"),

@@ -5,11 +5,13 @@
 ('Bus punctuality', 32)
 """
 
+import difflib
+import fnmatch
 import hashlib
 import json
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -72,11 +74,37 @@ class Catalogue:
         numbers = dict(settings or {})
         return cls(indicators, _hash(indicators, numbers), version, numbers)
 
+    def only(self, patterns: Sequence[str]) -> Self:
+        """The indicators whose id is among ``patterns`` or matches one (``*``, ``?``); all if there are none.
+
+        Raises:
+            CatalogueError: a pattern fits no indicator.
+
+        >>> [i.id for i in Catalogue.load().only(["gas.leak*"]).indicators]
+        ['gas.leak_lel_max']
+        """
+        if not patterns:
+            return self
+        ids = [i.id for i in self.indicators]
+        found = {pattern: fnmatch.filter(ids, pattern) for pattern in patterns}
+        faults = [_strange(pattern, ids) for pattern, fits in found.items() if not fits]
+        if faults:
+            raise CatalogueError(faults)
+        wanted = {name for fits in found.values() for name in fits}
+        indicators = tuple(i for i in self.indicators if i.id in wanted)
+        return replace(self, indicators=indicators, hash=_hash(indicators, self.settings))
+
     def __getitem__(self, key: str) -> Indicator:
         for indicator in self.indicators:
             if indicator.id == key:
                 return indicator
         raise KeyError(key)
+
+
+def _strange(pattern: str, ids: Sequence[str]) -> str:
+    near = difflib.get_close_matches(pattern, ids, 3)
+    hint = f"; near it: {', '.join(near)}" if near else ""
+    return f"there is no indicator {pattern!r}{hint}; yiwang catalogue list shows all"
 
 
 def files(paths: Iterable[Path]) -> list[Path]:

@@ -157,6 +157,22 @@ def test_a_folder_of_readings_gives_what_its_files_give(readings: Path, tmp_path
     assert one == two
 
 
+def test_a_replay_of_chosen_indicators_gives_their_rows_as_the_whole_catalogue_does(
+    readings: Path, tmp_path: Path
+) -> None:
+    run("replay", "--readings", readings, "--out", tmp_path / "all")
+    run("replay", "--readings", readings, "--indicator", "weather.rain_*", "--out", tmp_path / "rain")
+    whole, rain = (pl.read_parquet(tmp_path / name / "indicators.parquet") for name in ("all", "rain"))
+    assert set(rain["indicator"].unique()) == {"weather.rain_1h_max", "weather.rain_warning_level"}
+    assert rain.equals(whole.filter(pl.col("indicator").str.starts_with("weather.rain_")))
+
+
+def test_an_indicator_there_is_not_is_wrong_use_and_names_the_nearest(readings: Path, tmp_path: Path) -> None:
+    done = run("replay", "--readings", readings, "--indicator", "weather.rain_1h", "--out", tmp_path / "out")
+    assert done.exit_code == 2
+    assert "there is no indicator 'weather.rain_1h'; near it: weather.rain_1h_max" in said(done)
+
+
 def test_work_that_fails_exits_with_1_and_names_the_cause(readings: Path, tmp_path: Path) -> None:
     whole = gzip.compress(readings.read_bytes())
     broken = tmp_path / "broken.jsonl.gz"
