@@ -42,7 +42,7 @@ class Chances:
     their opinion, ``bad`` of these not satisfied.
     """
 
-    rejected: float = 0.02
+    rejected: float = 0.01
     returned: float = 0.03
     rework: float = 0.001
     overdue: float = 0.002
@@ -50,7 +50,7 @@ class Chances:
     slow_arrival: float = 0.002
     skipped: float = 0.001
     feedback: float = 0.0
-    bad: float = 0.02
+    bad: float = 0.008
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ _OFFICE = (("work", 1.0),)
 _ROAD = (("travel", 1.0),)
 _ALWAYS = (("home", 0.25), ("shop", 0.15), ("leisure", 0.15), ("travel", 0.2), ("work", 0.25))
 
-_DOMESTIC = Chances(feedback=0.6)
+_DOMESTIC = Chances(rejected=0.01, feedback=0.6)
 _ALARMS = Chances(rejected=0.01)
 _DOUBTFUL = Chances(rejected=0.9)
 

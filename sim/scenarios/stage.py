@@ -212,6 +212,13 @@ class Stage:
         places: Floats = np.array([devices.lon[device], devices.lat[device]]) + away / DEGREE_KM
         return places
 
+    def mean(self, field: str) -> float:
+        """A driver's mean over the city and the time of the scenario, when nothing happens."""
+        streets = len(self.city.regions.streets)
+        moments = np.linspace(self.begin, self.end, 9).astype(np.int64)
+        ts, zone = np.repeat(moments, streets), np.tile(np.arange(streets), moments.size)
+        return float(self.city.base_drivers.at(field, ts, zone).mean())
+
     @property
     def trains_run(self) -> bool:
         """Whether the metro is in service for half an hour of the scenario's middle."""
@@ -226,11 +233,13 @@ class Stage:
         level: int,
         *,
         delay_min: float = 0.0,
+        after_min: float = 0.0,
     ) -> Truth:
-        """A line of truth: from ``delay_min`` after the scenario's beginning to its end."""
+        """A line of truth: from ``delay_min`` after the scenario's beginning to ``after_min`` after its end."""
         start = min(self.begin + round(delay_min * MINUTE), self.end)
+        end = min(self.end + round(after_min * MINUTE), self.city.end)
         name = f"{self.event}-{part}"
-        return Truth(name, self.scenario, tuple(indicators), tuple(cells), start, self.end, level)
+        return Truth(name, self.scenario, tuple(indicators), tuple(cells), start, end, level)
 
 
 def united(*cases: pl.DataFrame) -> pl.DataFrame:

@@ -12,6 +12,9 @@ STORM_MM_PER_MIN = 1.3
 STORM_KM = 14.0
 """Width of the storm's bell."""
 
+BUSY = 0.4
+"""Share of people on the way from which on wet roads jam."""
+
 FLOOD_INDEX_M = 27.75
 """Stage the flood reaches, m at Hankou: 0.45 m above the warning stage, level 2 of the flood stage index."""
 
@@ -21,40 +24,43 @@ def _rainstorm(stage: Stage) -> Script:
     centre = stage.anchor("ponding_depth", "rain_1m", "pipe_level")
     weights = stage.zone_weights(centre, STORM_KM)
     peak = STORM_MM_PER_MIN * stage.intensity
-    rain = stage.change("rain", weights, "add", (0.0, 0.0), (0.25, peak), (0.75, peak), (1.0, 0.0))
+    change = stage.change("rain", weights, "add", (0.0, 0.0), (0.25, peak), (0.75, peak), (1.0, 0.0))
     hourly = 60.0 * peak * weights[stage.city.devices.street]
 
     def wet(metric: str, least_mm: float) -> tuple[str, ...]:
         devices = stage.whole_city(metric)
         return stage.cells(devices[hourly[devices] >= least_mm])
 
-    hour = 60.0 + 0.25 * stage.minutes
-    parts = (
-        stage.truth(
-            "rain",
-            ["weather.rain_1h_max", "weather.rain_warning_level"],
-            wet("rain_1m", 12.0),
-            stage.level(3),
-        ),
+    # Water has to gather before it can be seen.
+    later = 15.0 + stage.minutes / 16.0
+    warning = ["weather.rain_warning_level"]
+    parts = [
+        stage.truth("rain", ["weather.rain_1h_max"], wet("rain_1m", 12.0), stage.level(3)),
+        # Sums over six and twelve hours are known later than the rain.
+        stage.truth("warning", warning, wet("rain_1m", 12.0), stage.level(3), after_min=120.0),
         stage.truth(
             "ponding",
             ["drainage.ponding_depth_max"],
             wet("ponding_depth", 18.0),
             stage.level(2),
-            delay_min=hour / 4,
+            delay_min=later,
         ),
         stage.truth(
             "sewers",
             ["drainage.pipe_surcharge_ratio"],
             wet("pipe_level", 12.0),
             stage.level(2),
-            delay_min=hour / 4,
+            delay_min=later,
         ),
         stage.truth(
-            "risk", ["drainage.waterlogging_risk"], wet("rain_1m", 30.0), stage.level(2), delay_min=hour / 4
+            "risk", ["drainage.waterlogging_risk"], wet("rain_1m", 30.0), stage.level(2), delay_min=later
         ),
-    )
-    return Script(driver_changes=[rain], truth=parts)
+    ]
+    if stage.mean("travel") >= BUSY:
+        slow = ["traffic.congestion_index", "transit.bus_punctuality"]
+        roads = sorted({*wet("road_speed", 12.0), *wet("bus_arrival_deviation", 12.0)})
+        parts.append(stage.truth("traffic", slow, roads, 1, delay_min=later))
+    return Script(driver_changes=[change], truth=parts)
 
 
 def _river_flood(stage: Stage) -> Script:
@@ -111,6 +117,8 @@ SCENARIOS = (
             "drainage.ponding_depth_max",
             "drainage.pipe_surcharge_ratio",
             "drainage.waterlogging_risk",
+            "traffic.congestion_index",
+            "transit.bus_punctuality",
         ),
         _rainstorm,
     ),
