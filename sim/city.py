@@ -55,6 +55,7 @@ class City:
     hours: float = 24.0
     tz: str = "Asia/Shanghai"
     scripts: Sequence[Script] = field(default=())
+    block_minutes: int | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.hours < 24 * 3660:
@@ -105,16 +106,23 @@ class City:
 
     @property
     def block_ms(self) -> int:
-        """How long a block is: an hour, or less for many sensors."""
+        """How long a block is: ``block_minutes``, or an hour, less for many sensors."""
+        if self.block_minutes:
+            return MINUTE_MS * self.block_minutes
         rate = readings_per_minute() * self.sensors
         return MINUTE_MS * next((m for m in BLOCK_MINUTES if m * rate <= BLOCK_READINGS), 1)
 
     def blocks(self) -> Iterator[Block]:
         """Yield the readings of all sensors, block by block of time."""
-        for number, begin in enumerate(range(self.start, self.end, self.block_ms)):
-            end = min(begin + self.block_ms, self.end)
-            parts = list(sampled(self.devices, self._span(number, begin, end)))
-            yield Block(begin, end, number, Readings.joined(parts))
+        for number in range(-((self.start - self.end) // self.block_ms)):
+            yield self.block(number)
+
+    def block(self, number: int) -> Block:
+        """The readings of one block; it depends on no other."""
+        begin = self.start + number * self.block_ms
+        end = min(begin + self.block_ms, self.end)
+        parts = list(sampled(self.devices, self._span(number, begin, end)))
+        return Block(begin, end, number, Readings.joined(parts))
 
     def _span(self, number: int, begin: int, end: int) -> Span:
         return Span(
