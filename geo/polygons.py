@@ -47,7 +47,7 @@ def mend(geometry: dict[str, Any] | None, transform: Transform) -> tuple[Shape, 
 
 
 def voronoi_rings(points: Float64s, outline: Float64s) -> list[Float64s]:
-    """The Voronoi cell of each point inside a convex outline, as an open ring of corners, float64 [k, 2].
+    """The Voronoi cell of each point inside a convex outline: open rings, anticlockwise, float64 [k, 2].
 
     `points` float64 [n, 2] lie inside `outline` float64 [k, 2]. The cells are convex, touch without gaps and
     together fill the outline. Raises ValueError where a point has no cell: outside, or twice the same.
@@ -59,14 +59,18 @@ def voronoi_rings(points: Float64s, outline: Float64s) -> list[Float64s]:
     whole = shapely.Polygon(outline)
     if len(points) == 1:
         return [np.asarray(outline, dtype=np.float64)]
+    if len(np.unique(points, axis=0)) < len(points):
+        raise ValueError("two of the points are the same; give distinct ones")
     drawn = shapely.voronoi_polygons(shapely.multipoints(points), extend_to=whole)
     tree = shapely.STRtree(shapely.get_parts(drawn))
     owner, cell = tree.query(shapely.points(points), predicate="within")
     if len(points) != len(owner):
-        raise ValueError(f"{len(points)} points have {len(owner)} cells; give distinct points in the outline")
+        raise ValueError(f"{len(points)} points have {len(owner)} cells; give points inside the outline")
     own = np.empty(len(points), dtype=np.int64)
     own[owner] = cell
     cells = shapely.intersection(tree.geometries[own], whole)
+    backward = ~shapely.is_ccw(shapely.get_exterior_ring(cells))
+    cells[backward] = shapely.reverse(cells[backward])
     return [shapely.get_coordinates(cell)[:-1] for cell in cells]
 
 

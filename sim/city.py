@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Self
 
-from sim.device_classes import readings_per_minute
+from sim.device_classes import class_counts, readings_per_minute
 from sim.drivers import Drivers
 from sim.effects import Effect
 from sim.placement import Devices
@@ -60,6 +60,7 @@ class City:
     def __post_init__(self) -> None:
         if not 0 < self.hours < 24 * 3660:
             raise ValueError(f"a city lasts more than no time and less than ten years; found {self.hours} h")
+        class_counts(self.sensors)
 
     @property
     def end(self) -> int:
