@@ -225,7 +225,7 @@ class Stage:
         hour, _ = local_hours(np.array([self.at(0.3), self.at(0.5), self.at(0.7)]), self.city.tz)
         return bool(((hour > 6.5) & (hour < 23.0)).all())
 
-    def truth(
+    def truth(  # noqa: PLR0913 - an event has that many sides
         self,
         part: str,
         indicators: Sequence[str],
@@ -235,7 +235,7 @@ class Stage:
         delay_min: float = 0.0,
         after_min: float = 0.0,
     ) -> Truth:
-        """A line of truth: from ``delay_min`` after the scenario's beginning to ``after_min`` after its end."""
+        """A line of truth, from ``delay_min`` after the scenario's begin to ``after_min`` after its end."""
         start = min(self.begin + round(delay_min * MINUTE), self.end)
         end = min(self.end + round(after_min * MINUTE), self.city.end)
         name = f"{self.event}-{part}"
