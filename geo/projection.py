@@ -83,6 +83,19 @@ def to_metres(lon: float, lat: float) -> Transform:
     return lambda x, y: _pair(transformer.transform(x, y))
 
 
+def from_metres(lon: float, lat: float) -> Transform:
+    """The opposite of `to_metres`: metres east and north of a place → WGS84 degrees.
+
+    >>> x, y = to_metres(114.3, 30.6)(np.array([114.31]), np.array([30.609]))
+    >>> back = from_metres(114.3, 30.6)(x, y)
+    >>> round(float(back[0][0]), 9), round(float(back[1][0]), 9)
+    (114.31, 30.609)
+    """
+    transformer = _around(lon, lat)
+    backwards = pyproj.enums.TransformDirection.INVERSE
+    return lambda x, y: _pair(transformer.transform(x, y, direction=backwards))
+
+
 @cache
 def _around(lon: float, lat: float) -> pyproj.Transformer:
     metric = f"+proj=aeqd +lat_0={lat:.9f} +lon_0={lon:.9f} +datum=WGS84 +units=m"

@@ -20,14 +20,16 @@ RAIN         not imported        mm per *hour*; ``rain_1m`` is mm per minute, at
 
 ``year month day hour`` are Beijing time (UTC+8, no summer time) and name the hour that *begins*; a mean is
 known when its hour is over, so label h is stamped (h+1):00. Missing values (``NA``, blank, not a number) are
-dropped and counted, never filled. The sensor is the station, its period 3600 s.
+dropped and counted, never filled. The sensor is the station, its period 3600 s. The datum of the places is
+not stated; they are taken as WGS84, right within some 500 m.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
+
+from sim.imports import Progress, Records, Report, beside, found, number, registry, texts
+from sim.shift import Shift
 
 COLUMNS = {
     "PM2.5": ("pm25", 1.0),
@@ -45,21 +47,13 @@ HOUR = 3_600_000
 UTC_OFFSET = 8 * HOUR
 STAMP = ("year", "month", "day", "hour")
 
-Progress = Callable[[int, int, str], None]
-"""Called with files done, files in all, what is being read."""
+PATTERNS = ("PRSA_*.csv", "PRSA_*.csv.gz")
+NOT_IMPORTED = ("PRES", "DEWP", "RAIN", "wd")
 
 
-@dataclass(frozen=True, slots=True)
-class AirImport:
-    """What an import did: stations and rows read, readings written, missing values dropped per column."""
-
-    stations: int
-    rows: int
-    readings: int
-    dropped: dict[str, int]
-
-
-def import_beijing_air(source: Path, to: Path, progress: Progress = lambda *_: None) -> AirImport:
+def import_beijing_air(
+    source: Path, to: Path, shift: Shift | None = None, progress: Progress = lambda *_: None
+) -> Report:
     r"""Write ``readings.jsonl``, sorted by time, and ``sensors.csv`` into ``to``.
 
     Raises:
@@ -78,61 +72,53 @@ def import_beijing_air(source: Path, to: Path, progress: Progress = lambda *_: N
     >>> report.readings, report.dropped["PM10"]
     (6, 1)
     """
-    files = sorted(p for p in source.glob("PRSA_*") if p.name.endswith((".csv", ".csv.gz")))
-    if not files:
-        raise ValueError(f"no recordings in {source}: expected files named PRSA_*.csv or PRSA_*.csv.gz")
+    files = found(source, PATTERNS)
     frames = []
     for done, path in enumerate(files):
         progress(done, len(files), path.name)
         frames.append(_station_rows(path))
     rows = pl.concat(frames)
     progress(len(files), len(files), "sorting and writing")
-    registry = _registry(source / "stations.csv", rows["station"].unique().sort())
+    sensors = _sensors(beside(source, ["stations.csv"]), rows["station"].unique().sort(), shift)
     readings = _readings(rows)
-    to.mkdir(parents=True, exist_ok=True)
-    readings.write_ndjson(to / "readings.jsonl")
-    registry.write_csv(to / "sensors.csv")
-    dropped = {column: rows[column].null_count() for column in COLUMNS}
-    return AirImport(registry["sensor_id"].n_unique(), rows.height, readings.height, dropped)
+    Records(readings=readings, sensors=sensors).write(to)
+    return Report(
+        files=len(files),
+        rows=rows.height,
+        readings=readings.height,
+        events=0,
+        sensors=sensors["sensor_id"].n_unique(),
+        truths=0,
+        dropped={column: rows[column].null_count() for column in COLUMNS},
+        doubtful={},
+        not_imported=NOT_IMPORTED,
+        zone="Asia/Shanghai",
+    )
 
 
 def _station_rows(path: Path) -> pl.DataFrame:
     """Return station, ts and the measured columns (null: missing) of one file."""
-    text = pl.read_csv(path, infer_schema=False)
-    missing = [c for c in (*STAMP, *COLUMNS, "station") if c not in text.columns]
-    if missing:
-        raise ValueError(f"{path} lacks the columns {', '.join(missing)}: is it a PRSA file as published?")
+    text = texts(path, (*STAMP, *COLUMNS, "station"))
     year, month, day, hour = (pl.col(c).cast(pl.Int32) for c in STAMP)
     label = pl.datetime(year, month, day, hour).dt.epoch("ms")
     # A value that is no finite number ("NA", blank) is missing, whatever the column's type.
-    values = [pl.col(c).str.strip_chars().cast(pl.Float64, strict=False) for c in COLUMNS]
-    values = [pl.when(v.is_finite()).then(v) for v in values]
-    return text.select("station", (label - UTC_OFFSET + HOUR).alias("ts"), *values)
+    return text.select("station", (label - UTC_OFFSET + HOUR).alias("ts"), *map(number, COLUMNS))
 
 
 def _readings(rows: pl.DataFrame) -> pl.DataFrame:
-    """Return sensor_id, metric, value, ts sorted by time, station, metric."""
+    """Return sensor_id, metric, value, ts."""
     in_units = [(pl.col(c) * factor).round(6).alias(metric) for c, (metric, factor) in COLUMNS.items()]
-    long = rows.select(pl.col("station").alias("sensor_id"), "ts", *in_units).unpivot(
-        index=["sensor_id", "ts"], variable_name="metric", value_name="value"
-    )
-    return (
-        long.drop_nulls("value")
-        .sort("ts", "sensor_id", "metric")
-        .select("sensor_id", "metric", "value", "ts")
+    long = rows.select(pl.col("station").alias("sensor_id"), "ts", *in_units)
+    return long.unpivot(index=["sensor_id", "ts"], variable_name="metric", value_name="value").drop_nulls(
+        "value"
     )
 
 
-def _registry(path: Path, stations: pl.Series) -> pl.DataFrame:
+def _sensors(path: Path, stations: pl.Series, shift: Shift | None) -> pl.DataFrame:
     """Return one registry row per station and metric."""
-    if not path.is_file():
-        raise ValueError(
-            f"{path} is missing: a CSV with the columns station,lon,lat tells where the stations are"
-        )
-    known = pl.read_csv(path, columns=["station", "lon", "lat"])
-    unknown = stations.filter(~stations.is_in(known["station"].implode()))
+    known = texts(path, ("station", "lon", "lat")).select("station", number("lon"), number("lat"))
+    places = known.filter(pl.col("station").is_in(stations.implode())).drop_nulls().unique("station")
+    unknown = stations.filter(~stations.is_in(places["station"].implode()))
     if unknown.len():
         raise ValueError(f"{path} has no coordinates of {', '.join(unknown)}: add a row for each")
-    metrics = pl.DataFrame({"metric": sorted(metric for metric, _ in COLUMNS.values())})
-    places = known.filter(pl.col("station").is_in(stations.implode())).rename({"station": "sensor_id"})
-    return places.sort("sensor_id").join(metrics, how="cross").with_columns(period_s=pl.lit(3600))
+    return registry(places.rename({"station": "sensor_id"}), [m for m, _ in COLUMNS.values()], 3600, shift)

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from sim.beijing_air import COLUMNS, import_beijing_air
+from sim.shift import WUHAN
+from tests.sim.importing import assert_all_accepted
 
 RECORDINGS = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "beijing_air"
 HEADER = "No,year,month,day,hour,PM2.5,PM10,SO2,NO2,CO,O3,TEMP,PRES,DEWP,RAIN,wd,WSPM,station\n"
@@ -72,7 +74,7 @@ def test_the_registry_has_place_and_period_of_every_series(folder: Path) -> None
 
 def test_progress_is_told_for_every_file(folder: Path) -> None:
     told: list[tuple[int, int]] = []
-    import_beijing_air(folder, folder / "out", lambda done, total, _: told.append((done, total)))
+    import_beijing_air(folder, folder / "out", None, lambda done, total, _: told.append((done, total)))
     assert told == [(0, 2), (1, 2), (2, 2)]
 
 
@@ -90,9 +92,14 @@ def test_a_station_without_coordinates_is_named(folder: Path) -> None:
 @pytest.mark.skipif(not RECORDINGS.is_dir(), reason="the Beijing recordings are not on this machine")
 def test_the_recordings_lose_only_what_is_missing_in_them(tmp_path: Path) -> None:
     report = import_beijing_air(RECORDINGS, tmp_path)
-    assert report.stations == 6
+    assert report.sensors == 6
     assert report.readings == report.rows * len(COLUMNS) - sum(report.dropped.values())
     assert 0.01 < report.dropped["PM2.5"] / report.rows < 0.03
     with (tmp_path / "readings.jsonl").open() as lines:
         first = json.loads(next(lines))
     assert first["ts"] == 1_362_070_800_000  # 2013-03-01 01:00 in Beijing
+
+
+def test_the_made_up_lines_replay(folder: Path) -> None:
+    import_beijing_air(folder, folder / "out", WUHAN)
+    assert_all_accepted(folder / "out", "Asia/Shanghai")
