@@ -25,7 +25,7 @@ from rich.table import Table
 
 from flows.replay import ReplayOptions, replay
 from geo import beidou
-from sim.beijing_air import import_beijing_air
+from sim.importers.beijing_air import import_beijing_air
 
 STEPS = (0, 50, 100, 150, 200, 300, 400, 500)
 BOUNDS = {

@@ -12,16 +12,16 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from sim.beijing_air import import_beijing_air
-from sim.boston_311 import import_boston_311
-from sim.metr_la import import_metr_la
-from sim.nyc_311 import import_nyc_311
-from sim.shift import Shift
-from sim.skab import import_skab
-from sim.water_leak import import_water_leak
+from sim.importers.beijing_air import import_beijing_air
+from sim.importers.boston_311 import import_boston_311
+from sim.importers.metr_la import import_metr_la
+from sim.importers.nyc_311 import import_nyc_311
+from sim.importers.shift import Shift
+from sim.importers.skab import import_skab
+from sim.importers.water_leak import import_water_leak
 
 if TYPE_CHECKING:
-    from sim.imports import Importer, Report
+    from sim.importers.records import Importer, Report
 
 IMPORTERS: "dict[str, Importer]" = {
     "beijing-air": import_beijing_air,

@@ -1,6 +1,6 @@
 """``yiwang score``: what happened against what was alerted.
 
-truth.jsonl, alerts.jsonl ─▶ sim.score ─▶ a table, JSON, a picture
+truth.jsonl, alerts.jsonl ─▶ sim.scoring.score ─▶ a table, JSON, a picture
 """
 
 import json
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from geo.areas import Areas
     from geo.cells import CellSystem
     from indicators.catalogue import Catalogue
-    from sim.score import Score
-    from sim.score_exposure import Exposure
-    from sim.score_files import TruthEvent
+    from sim.scoring.exposure import Exposure
+    from sim.scoring.files import TruthEvent
+    from sim.scoring.score import Score
 
 EPILOG = """Examples:
 
@@ -126,16 +126,17 @@ def _hops(known: "Catalogue") -> dict[str, int]:
 
 
 def _names(known: "Catalogue") -> dict[str, str]:
-    from sim.score_plot import SCENARIO_NAMES
+    from sim.scenarios import SCENARIOS
 
-    return SCENARIO_NAMES | {indicator.id: indicator.entry.name_zh for indicator in known.indicators}
+    scenarios = {scenario.name: scenario.name_zh for scenario in SCENARIOS.values()}
+    return scenarios | {indicator.id: indicator.entry.name_zh for indicator in known.indicators}
 
 
 def _exposure(alerts: Path, cells: int | None, days: float | None, known: "Catalogue") -> "Exposure | None":
     """What is given, else what the table beside the alerts says; None, with a word about it, if neither."""
     from polars.exceptions import PolarsError
 
-    from sim.score_exposure import Exposure, watched
+    from sim.scoring.exposure import Exposure, watched
 
     if cells is not None and days is not None:
         return Exposure(cells, days)
@@ -157,9 +158,9 @@ def _scored(
     alerts: Path, truth: Path, layout: _Layout, known: "Catalogue", exposure: "Exposure | None"
 ) -> "tuple[Sequence[TruthEvent], Score]":
     from geo.geojson import AreaFileError
-    from sim.score import score as compare
-    from sim.score_files import ScoreFileError, read_alerts, read_truth
-    from sim.score_places import places
+    from sim.scoring.files import ScoreFileError, read_alerts, read_truth
+    from sim.scoring.places import places
+    from sim.scoring.score import score as compare
 
     try:
         events = read_truth(truth)
@@ -190,7 +191,7 @@ def _check_indicators(
 
 
 def _draw(path: Path, events: "Sequence[TruthEvent]", result: "Score", known: "Catalogue", tz: str) -> None:
-    from sim.score_plot import draw
+    from sim.scoring.plot import draw
 
     try:
         path.write_text(draw(events, result, _hops(known), _names(known), tz), encoding="utf-8")

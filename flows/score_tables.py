@@ -8,9 +8,9 @@ import polars as pl
 from rich.markup import escape
 from rich.table import Table
 
-from sim.score import Part, Score
-from sim.score_files import TruthEvent
-from sim.score_matches import NEVER
+from sim.scoring.files import TruthEvent
+from sim.scoring.matches import NEVER
+from sim.scoring.score import Part, Score
 
 SHOWN = 15
 """Rows at most of the tables of false alerts and missed events."""

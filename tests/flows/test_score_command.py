@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from flows.cli import app
 from tests.replays import make_city, replay_options
-from tests.sim.test_score_files import EVENT, INCIDENT, RAISED, lines
+from tests.sim.scoring.test_score_files import EVENT, INCIDENT, RAISED, lines
 
 KEYS = ["recall", "precision", "median_seconds_to_detect", "false_per_1000_cells_day", "by_scenario"]
 PART = ["events", "found", "recall", "precision", "median_seconds_to_detect"]

@@ -27,8 +27,8 @@ from pathlib import Path
 import polars as pl
 
 from geo import beidou
-from sim.imports import READINGS, Progress, Records, Report, beside, found, number, registry, texts
-from sim.shift import WUHAN, Shift
+from sim.importers.records import READINGS, Progress, Records, Report, beside, found, number, registry, texts
+from sim.importers.shift import WUHAN, Shift
 
 PATTERNS = ("scada_*.csv", "scada_*.csv.gz")
 STAMP_FORMAT = "%Y-%m-%d %H:%M:%S"

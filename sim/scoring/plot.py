@@ -12,10 +12,10 @@ from xml.sax.saxutils import escape
 import numpy as np
 import polars as pl
 
-from sim.score import GRACE_HOPS, Score
-from sim.score_files import TruthEvent
-from sim.score_matches import NEVER
-from sim.time_axis import TimeAxis
+from sim.scoring.files import TruthEvent
+from sim.scoring.matches import NEVER
+from sim.scoring.score import GRACE_HOPS, Score
+from sim.scoring.time_axis import TimeAxis
 
 WIDTH, LEFT, RIGHT, TOP, BOTTOM = 1280, 340, 28, 84, 40
 ROW, BAND = 18, 26
@@ -23,24 +23,6 @@ ROW, BAND = 18, 26
 
 OTHERS_SHOWN = 20
 """Indicators of no scenario that get a row of their own, those with most alerts first."""
-
-SCENARIO_NAMES = {
-    "rainstorm": "暴雨",
-    "river_flood": "江河洪水",
-    "gas_leak": "燃气泄漏",
-    "toxic_release": "有毒气体泄漏",
-    "bridge_overload": "桥梁超载",
-    "crowd_surge": "人群聚集",
-    "water_main_burst": "供水管爆裂",
-    "power_cut": "停电",
-    "epidemic_cluster": "聚集性疫情",
-    "forest_fire": "森林火灾",
-    "air_episode": "空气重污染",
-    "hotline_surge": "热线激增",
-    "sensor_outage": "传感器中断",
-    "clock_skew": "时钟偏差",
-}
-"""Names of the scenarios of the simulated city."""
 
 EVENT = "#9ec5fe"
 COLOURS = {"true": "#1a7f37", "related": "#8c959f", "false": "#cf222e"}
@@ -84,9 +66,9 @@ def draw(
         names: scenario or indicator id → name shown before the id.
         tz: zone of the times.
 
-    >>> from sim.score import score as compare
-    >>> from sim.score_files import ALERT_COLUMNS
-    >>> from sim.score_places import places
+    >>> from sim.scoring.score import score as compare
+    >>> from sim.scoring.files import ALERT_COLUMNS
+    >>> from sim.scoring.places import places
     >>> none = pl.DataFrame(schema=ALERT_COLUMNS)
     >>> draw([], compare([], places([], none), {}), {}, {}).count("<svg")
     1

@@ -21,8 +21,8 @@ from pathlib import Path
 
 import polars as pl
 
-from sim.imports import Progress, Records, Report, beside, found, number, registry, texts
-from sim.shift import Shift
+from sim.importers.records import Progress, Records, Report, beside, found, number, registry, texts
+from sim.importers.shift import Shift
 
 PATTERNS = ("*speed*.csv", "*speed*.csv.gz")
 PLACES = ("metr_la_sensor_locations.csv", "graph_sensor_locations.csv")

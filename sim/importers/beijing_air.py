@@ -28,8 +28,8 @@ from pathlib import Path
 
 import polars as pl
 
-from sim.imports import Progress, Records, Report, beside, found, number, registry, texts
-from sim.shift import Shift
+from sim.importers.records import Progress, Records, Report, beside, found, number, registry, texts
+from sim.importers.shift import Shift
 
 COLUMNS = {
     "PM2.5": ("pm25", 1.0),

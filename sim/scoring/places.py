@@ -9,7 +9,7 @@ import polars as pl
 from geo.areas import AreaKind, Areas
 from geo.cells import BeidouGrid, CellSystem
 from geo.code_text import parse_each
-from sim.score_files import ScoreFileError, TruthEvent
+from sim.scoring.files import ScoreFileError, TruthEvent
 
 _COARSEST, _FINEST = 3, 6
 """Levels of BeiDou grid a city can have."""

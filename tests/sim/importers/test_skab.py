@@ -10,9 +10,9 @@ import polars as pl
 import pytest
 
 from geo.cells import BeidouGrid
-from sim.shift import Shift
-from sim.skab import import_skab
-from tests.sim.importing import DATA, assert_all_accepted, cut, records
+from sim.importers.shift import Shift
+from sim.importers.skab import import_skab
+from tests.sim.importers.importing import DATA, assert_all_accepted, cut, records
 
 HEADER = (
     "datetime;Accelerometer1RMS;Accelerometer2RMS;Current;Pressure;Temperature;Thermocouple;Voltage;"

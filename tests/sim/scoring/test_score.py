@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.score import Score
-from sim.score_exposure import Exposure
-from sim.score_files import TruthEvent
-from sim.score_matches import NEVER, least
-from tests.sim.score_cases import (
+from sim.scoring.exposure import Exposure
+from sim.scoring.files import TruthEvent
+from sim.scoring.matches import NEVER, least
+from sim.scoring.score import Score
+from tests.sim.scoring.score_cases import (
     CELLS,
     MINUTE,
     Alert,

@@ -9,7 +9,7 @@ from typing import Any
 
 from flows.replay import ReplayOptions, replay
 
-DATA = Path(__file__).resolve().parents[2].parent / "shared" / "data"
+DATA = Path(__file__).resolve().parents[3].parent / "shared" / "data"
 """The recordings, where they are on this machine; no part of the project."""
 
 HOUR = 3_600_000

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from sim.score_exposure import Exposure, watched
+from sim.scoring.exposure import Exposure, watched
 
 HOUR = 3_600_000
 

@@ -30,9 +30,9 @@ from pathlib import Path
 
 import polars as pl
 
-from sim.imports import Progress, Report
-from sim.service_requests import HOTLINE, Requests, import_requests
-from sim.shift import Shift
+from sim.importers.records import Progress, Report
+from sim.importers.service_requests import HOTLINE, Requests, import_requests
+from sim.importers.shift import Shift
 
 PATTERNS = ("*311*.csv", "*311*.csv.gz")
 FORMATS = ("%m/%d/%y %H:%M", "%m/%d/%Y %I:%M:%S %p")

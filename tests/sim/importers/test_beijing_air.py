@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from sim.beijing_air import COLUMNS, import_beijing_air
-from sim.shift import WUHAN
-from tests.sim.importing import assert_all_accepted
+from sim.importers.beijing_air import COLUMNS, import_beijing_air
+from sim.importers.shift import WUHAN
+from tests.sim.importers.importing import assert_all_accepted
 
-RECORDINGS = Path(__file__).resolve().parents[2].parent / "shared" / "data" / "beijing_air"
+RECORDINGS = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "beijing_air"
 HEADER = "No,year,month,day,hour,PM2.5,PM10,SO2,NO2,CO,O3,TEMP,PRES,DEWP,RAIN,wd,WSPM,station\n"
 
 

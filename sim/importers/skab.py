@@ -31,9 +31,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from sim.imports import READINGS, Progress, Records, Report, found, number, registry, texts
-from sim.local_time import local_ms
-from sim.shift import WUHAN, Shift
+from sim.importers.local_time import local_ms
+from sim.importers.records import READINGS, Progress, Records, Report, found, number, registry, texts
+from sim.importers.shift import WUHAN, Shift
 
 PATTERNS = tuple(f"{folder}/*.csv" for folder in ("anomaly-free", "valve1", "valve2", "other"))
 COLUMNS = {"Volume Flow RateRMS": ("industrial_water_flow", 0.06), "Voltage": ("supply_voltage", 1.0)}

@@ -9,11 +9,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from sim.boston_311 import import_boston_311
-from sim.local_time import local_ms
-from sim.shift import WUHAN
+from sim.importers.boston_311 import import_boston_311
+from sim.importers.local_time import local_ms
+from sim.importers.shift import WUHAN
 from tests.indicators.small_city import DAY, Case, city_values, full_shard, plan_of
-from tests.sim.importing import DATA, HOUR, assert_all_accepted, cut, records
+from tests.sim.importers.importing import DATA, HOUR, assert_all_accepted, cut, records
 
 ROW = {
     "CASE_ENQUIRY_ID": "101004128563",

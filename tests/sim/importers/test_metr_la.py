@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from sim.metr_la import import_metr_la
-from sim.shift import WUHAN
-from tests.sim.importing import DATA, assert_all_accepted, cut, packed, records
+from sim.importers.metr_la import import_metr_la
+from sim.importers.shift import WUHAN
+from tests.sim.importers.importing import DATA, assert_all_accepted, cut, packed, records
 
 PLACES = "index,sensor_id,latitude,longitude\n0,773869,34.15,-118.31\n1,767541,34.11,-118.23\n"
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.shift import WUHAN, Shift
+from sim.importers.shift import WUHAN, Shift
 
 GEOD = pyproj.Geod(ellps="WGS84")
 

@@ -20,10 +20,10 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from sim.score_exposure import Exposure
-from sim.score_files import TruthEvent
-from sim.score_matches import NEVER, Matches
-from sim.score_places import Places
+from sim.scoring.exposure import Exposure
+from sim.scoring.files import TruthEvent
+from sim.scoring.matches import NEVER, Matches
+from sim.scoring.places import Places
 
 Int64s = npt.NDArray[np.int64]
 
@@ -117,8 +117,8 @@ def score(
     Raises:
         KeyError: an indicator of an event has alerts but no hop.
 
-    >>> from sim.score_files import ALERT_COLUMNS
-    >>> from sim.score_places import places
+    >>> from sim.scoring.files import ALERT_COLUMNS
+    >>> from sim.scoring.places import places
     >>> event = TruthEvent("e1", "gas_leak", ("gas.leak_lel_max",), ("N50H0513600",), 0, 60_000)
     >>> raised = [("a1", "gas.leak_lel_max", "cell", "N50H0513600", 30_000, 30_000),
     ...     ("a2", "gas.leak_lel_max", "cell", "N50H0513601", 30_000, 30_000)]

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import polars as pl
 
-from sim.imports import EVENTS, Progress, Records, Report, found, moved, texts
-from sim.local_time import is_repeated, local_ms
-from sim.shift import Shift
+from sim.importers.local_time import is_repeated, local_ms
+from sim.importers.records import EVENTS, Progress, Records, Report, found, moved, texts
+from sim.importers.shift import Shift
 
 HOTLINE = "ev_hotline"
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sim.score_files import ScoreFileError, read_alerts, read_truth
+from sim.scoring.files import ScoreFileError, read_alerts, read_truth
 
 EVENT: dict[str, Any] = {
     "event_id": "e1",

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import polars as pl
 
-from sim.shift import Shift
+from sim.importers.shift import Shift
 
 Progress = Callable[[int, int, str], None]
 """Called with parts done, parts in all, what is being done."""

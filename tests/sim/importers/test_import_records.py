@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.imports import EVENTS, Records, beside, found, moved, number, texts
-from sim.local_time import is_repeated, local_ms
-from sim.shift import WUHAN
-from tests.sim.importing import records
+from sim.importers.local_time import is_repeated, local_ms
+from sim.importers.records import EVENTS, Records, beside, found, moved, number, texts
+from sim.importers.shift import WUHAN
+from tests.sim.importers.importing import records
 
 FORMAT = ["%Y-%m-%d %H:%M:%S"]
 

@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 
 from geo import beidou
-from sim.shift import Shift
-from sim.water_leak import import_water_leak
-from tests.sim.importing import DATA, HOUR, assert_all_accepted, cut, packed, records
+from sim.importers.shift import Shift
+from sim.importers.water_leak import import_water_leak
+from tests.sim.importers.importing import DATA, HOUR, assert_all_accepted, cut, packed, records
 
 MIDNIGHT = 1_552_838_400_000  # 2019-03-18T00:00:00+08:00
 SCADA = """timestamp,P_n1,P_n4,F_PUMP_1,F_p227,F_p235,L_T1

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim.score_files import TruthEvent
-from sim.score_plot import COLOURS, OTHERS_SHOWN, draw
-from sim.time_axis import TimeAxis
-from tests.sim.score_cases import CELLS, HOPS, MINUTE, Alert, alert, event, scored
+from sim.scoring.files import TruthEvent
+from sim.scoring.plot import COLOURS, OTHERS_SHOWN, draw
+from sim.scoring.time_axis import TimeAxis
+from tests.sim.scoring.score_cases import CELLS, HOPS, MINUTE, Alert, alert, event, scored
 
 SVG = "{http://www.w3.org/2000/svg}"
 NAMES = {"gas_leak": "燃气泄漏", "gas.leak_lel_max": "燃气泄漏浓度", "air.aqi": "空气质量指数"}

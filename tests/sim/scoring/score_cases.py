@@ -9,10 +9,10 @@ from statistics import median
 import polars as pl
 from hypothesis import strategies as st
 
-from sim.score import Score, score
-from sim.score_exposure import Exposure
-from sim.score_files import ALERT_COLUMNS, TruthEvent
-from sim.score_places import places
+from sim.scoring.exposure import Exposure
+from sim.scoring.files import ALERT_COLUMNS, TruthEvent
+from sim.scoring.places import places
+from sim.scoring.score import Score, score
 
 MINUTE = 60_000
 HOPS = {"gas.leak_lel_max": MINUTE, "air.aqi": 60 * MINUTE, "weather.rain_1h_max": 5 * MINUTE}

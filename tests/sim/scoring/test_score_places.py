@@ -10,10 +10,10 @@ import pytest
 from geo.areas import Areas
 from geo.cells import BeidouGrid, CellSystem, PolygonGrid
 from geo.geojson import parse_features
-from sim.score import score
-from sim.score_files import ScoreFileError
-from sim.score_places import places
-from tests.sim.score_cases import CELLS, HOPS, Alert, alert, event, table
+from sim.scoring.files import ScoreFileError
+from sim.scoring.places import places
+from sim.scoring.score import score
+from tests.sim.scoring.score_cases import CELLS, HOPS, Alert, alert, event, table
 
 
 def found(cells: list[str], one: Alert) -> int:

@@ -10,9 +10,9 @@ import polars as pl
 import pytest
 
 from geo.projection import to_wgs84
-from sim.nyc_311 import import_nyc_311
-from sim.shift import WUHAN
-from tests.sim.importing import DATA, assert_all_accepted, records
+from sim.importers.nyc_311 import import_nyc_311
+from sim.importers.shift import WUHAN
+from tests.sim.importers.importing import DATA, assert_all_accepted, records
 
 COLUMNS = [
     "Unique Key",
