@@ -1,7 +1,8 @@
-"""Incidents, the work that alerts make: (book, transitions) → (book, incidents that changed).
+"""Incidents, the work that alerts make: (book, transitions and feedback) → (book, incidents that changed).
 
 For now an incident is one alert of one area. People move its ``status`` along its life cycle; the engine says
-in ``alarm`` whether the alert behind it still stands.
+in ``alarm`` whether the alert behind it still stands. The two never wait for each other: what an incident is
+in the end depends on the order of its transitions and on the order of its actions, not on their mixture.
 
 >>> from alerts.transitions import RawTransition, publish
 >>> raw = RawTransition("gas.leak_lel_max", 0, 60_000, 1, "raised", 2, 0, 12.3, 10.0, 60_000, 70_000)
@@ -9,62 +10,59 @@ in ``alarm`` whether the alert behind it still stands.
 >>> one = book.take([publish(raw, "420106", "district", None, "5f3c")])[0]
 >>> one.incident_id == "I" + one.alert_ids[0], one.status, one.alarm
 (True, 'raised', 'active')
+>>> book.act(Act(one.incident_id, "arrive", "武昌消防", 80_000)).status
+'arrived'
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
+from alerts.desk import Desk
+from alerts.incident import Alarm, Incident, Step, incident_id
+from alerts.life_cycle import Action, Status, after, is_return
 from alerts.transitions import Transition
 
-Alarm = Literal["active", "cleared", "retracted"]
-"""Whether the alert of an incident stands, was cleared by its values, or should never have been raised."""
+MOST_STEPS = 500
+"""Transitions, and actions, that an incident's history keeps at most: the latest."""
 
-_VERSION = 1
+MOST_NOTE = 2_000
+"""Characters kept of a note."""
+
+_VERSION = 2
 
 
-class Incident(msgspec.Struct, frozen=True):
-    """One line of ``incidents.jsonl``: an incident after its change number ``seq``; times in epoch ms.
-
-    ``window_end``, ``value`` and ``threshold`` are those of the change, ``raised_ts`` is the window end of
-    the first raise, ``peak_level`` the highest level so far.
-    """
+class Act(msgspec.Struct, frozen=True):
+    """What somebody did about an incident (C-2.1); ``ts`` in epoch ms."""
 
     incident_id: str
-    seq: int
-    status: Literal["raised"]
-    alarm: Alarm
-    indicator: str
-    area: str
-    kind: str
-    cell: str | None
-    level: int
-    peak_level: int
-    value: float | None
-    threshold: float | None
+    action: Action
+    actor: str
+    ts: int
+    note: str | None = None
+
+
+class _Record(msgspec.Struct):
+    """What is kept of one incident."""
+
+    alert: Transition
     raised_ts: int
-    window_end: int
-    decided_ts: int
-    early: bool
-    alert_ids: tuple[str, ...]
-    catalogue_hash: str
-
-
-def incident_id(alert_id: str) -> str:
-    """The id of the incident that an alert opens: ``I`` and the alert's 16 hex digits.
-
-    >>> incident_id("996806b0c75c8376")
-    'I996806b0c75c8376'
-    """
-    return f"I{alert_id}"
+    opened: int
+    peak_level: int
+    transitions: list[Step]
+    actions: list[Step]
+    acted: int = 0
+    status: Status = "raised"
 
 
 class IncidentBook:
-    """All incidents by id, as they are after the transitions taken so far."""
+    """All incidents by id, as they are after the transitions and actions taken so far."""
 
-    def __init__(self, state: dict[str, Any] | None = None) -> None:
-        """A book as ``state()`` gave it, or an empty one.
+    def __init__(self, state: dict[str, Any] | None = None, desk: Desk | None = None) -> None:
+        """A book as ``state()`` gave it, or an empty one; ``desk`` files its alerts.
 
         Raises:
             ValueError: the state is of another version.
@@ -75,66 +73,166 @@ class IncidentBook:
                 f"incident state has version {state.get('version')}, not {_VERSION}; "
                 f"restore it with the engine that wrote it",
             )
-        records = [] if state is None else state["incidents"]
-        self._incidents = {one.incident_id: one for one in msgspec.convert(records, list[Incident])}
+        self._desk = desk or Desk()
+        records = {} if state is None else state["records"]
+        self._records = msgspec.convert(records, dict[str, _Record])
 
     def take(self, transitions: Iterable[Transition]) -> list[Incident]:
         """The incidents as each transition leaves them, in order; one taken before changes nothing."""
         changed = []
         for transition in transitions:
             name = incident_id(transition.alert_id)
-            known = self._incidents.get(name)
-            if known is None or transition.seq > known.seq:
-                self._incidents[name] = _after(known, transition)
-                changed.append(self._incidents[name])
+            record = self._records.get(name)
+            if record is None:
+                record = self._records[name] = _opened(transition)
+            elif transition.seq > record.alert.seq:
+                _follow(record, transition)
+            else:
+                continue
+            changed.append(self._shown(name, record))
         return changed
+
+    def opened(self, name: str) -> int | None:
+        """When an incident was first decided, None if there is no such incident."""
+        record = self._records.get(name)
+        return None if record is None else record.opened
+
+    def act(self, act: Act) -> Incident | None:
+        """The incident as an action leaves it; None where the action is illegal, and changes nothing."""
+        record = self._records.get(act.incident_id)
+        status = None if record is None else after(record.status, act.action)
+        if record is None or status is None:
+            return None
+        step = Step(
+            ts=act.ts,
+            change=act.action,
+            actor=act.actor,
+            note=act.note and act.note[:MOST_NOTE],
+            status=status,
+            previous_status=record.status,
+        )
+        record.status = status
+        record.acted += 1
+        record.actions = [*record.actions, step][-MOST_STEPS:]
+        return self._shown(act.incident_id, record)
 
     @property
     def active(self) -> list[Incident]:
         """Those whose alert stands, oldest first."""
-        standing = (one for one in self._incidents.values() if one.alarm == "active")
-        return sorted(standing, key=lambda one: (one.raised_ts, one.incident_id))
+        shown = (self._shown(name, r) for name, r in self._records.items() if _alarm(r.alert) == "active")
+        return sorted(shown, key=lambda one: (one.raised_ts, one.incident_id))
 
     def trim(self, before_ms: int) -> None:
         """Forget incidents whose alert does not stand and that last changed before ``before_ms``."""
-        self._incidents = {
-            name: one
-            for name, one in self._incidents.items()
-            if one.alarm == "active" or one.decided_ts >= before_ms
+        self._records = {
+            name: record
+            for name, record in self._records.items()
+            if _alarm(record.alert) == "active" or _changed(record) >= before_ms
         }
 
     def state(self) -> dict[str, Any]:
         """Everything as plain data, by incident id."""
-        ordered = sorted(self._incidents.values(), key=lambda one: one.incident_id)
-        return {"version": _VERSION, "incidents": msgspec.to_builtins(ordered)}
+        ordered = dict(sorted(self._records.items()))
+        return {"version": _VERSION, "records": msgspec.to_builtins(ordered)}
+
+    def _shown(self, name: str, record: _Record) -> Incident:
+        alert, papers = record.alert, self._desk.papers(record.alert)
+        history = _merged(record.transitions, record.actions)
+        return Incident(
+            incident_id=name,
+            seq=alert.seq + record.acted,
+            status=record.status,
+            alarm=_alarm(alert),
+            indicator=alert.indicator,
+            name_zh=papers.name_zh,
+            name_en=papers.name_en,
+            unit=papers.unit,
+            theme=papers.subject.theme,
+            area=alert.area,
+            kind=alert.kind,
+            cell=alert.cell,
+            district=papers.subject.district,
+            department=papers.department,
+            level=alert.level,
+            peak_level=record.peak_level,
+            value=alert.value,
+            threshold=alert.threshold,
+            raised_ts=record.raised_ts,
+            window_end=alert.window_end,
+            decided_ts=alert.decided_ts,
+            due_ms=self._due(history, record),
+            changed_ts=_changed(record),
+            early=alert.early,
+            alert_ids=(alert.alert_id,),
+            catalogue_hash=alert.catalogue_hash,
+            history=tuple(history),
+        )
+
+    def _due(self, history: Iterable[Step], record: _Record) -> int:
+        """A raise to a new level may shorten the time; what comes back to the queue has all of it again."""
+        subject = self._desk.papers(record.alert).subject
+        due, level = 0, record.peak_level
+        for step in history:
+            if step.change in {"raised", "escalated"}:
+                level = step.level
+                time = self._desk.due(subject, level, step.ts)
+                due = min(due, time) if due else time
+            elif step.previous_status is not None and is_return(step.change):  # type: ignore[arg-type]
+                due = self._desk.due(subject, level, step.ts)
+        return due
 
 
-def json_line(incident: Incident) -> bytes:
-    """One JSON object in UTF-8 with a line end; the same incident gives the same bytes."""
-    return msgspec.json.encode(incident) + b"\n"
+def _opened(transition: Transition) -> _Record:
+    return _Record(
+        alert=transition,
+        raised_ts=transition.window_end,
+        opened=transition.decided_ts,
+        peak_level=max(transition.level, transition.previous_level),
+        transitions=[_step(transition)],
+        actions=[],
+    )
 
 
-def _after(known: Incident | None, transition: Transition) -> Incident:
-    return Incident(
-        incident_id=incident_id(transition.alert_id),
-        seq=transition.seq,
-        status="raised",
-        alarm=_alarm(transition),
-        indicator=transition.indicator,
-        area=transition.area,
-        kind=transition.kind,
-        cell=transition.cell,
+def _follow(record: _Record, transition: Transition) -> None:
+    record.alert = transition
+    record.peak_level = max(record.peak_level, transition.level, transition.previous_level)
+    record.transitions = [*record.transitions, _step(transition)][-MOST_STEPS:]
+
+
+def _step(transition: Transition) -> Step:
+    return Step(
+        ts=transition.decided_ts,
+        change=transition.transition,
         level=transition.level,
-        peak_level=max(transition.level, transition.previous_level, known.peak_level if known else 0),
+        previous_level=transition.previous_level,
         value=transition.value,
         threshold=transition.threshold,
-        raised_ts=known.raised_ts if known else transition.window_end,
         window_end=transition.window_end,
-        decided_ts=transition.decided_ts,
         early=transition.early,
-        alert_ids=(transition.alert_id,),
-        catalogue_hash=transition.catalogue_hash,
+        revision=transition.revision,
+        seq=transition.seq,
     )
+
+
+def _merged(transitions: list[Step], actions: list[Step]) -> list[Step]:
+    """Both by time, each in its own order; a transition before an action of the same time."""
+    if not actions:
+        return transitions
+    placed = [(at, 0, i, step) for i, (at, step) in enumerate(_timed(transitions))]
+    placed += [(at, 1, i, step) for i, (at, step) in enumerate(_timed(actions))]
+    return [step for *_, step in sorted(placed, key=lambda one: one[:3])]
+
+
+def _timed(steps: list[Step]) -> Iterable[tuple[int, Step]]:
+    """Each with the latest time so far: a clock that runs back does not change the order of a list."""
+    latest = 0
+    for step in steps:
+        latest = max(latest, step.ts)
+        yield latest, step
+
+
+def _changed(record: _Record) -> int:
+    return max(record.alert.decided_ts, *(step.ts for step in record.actions[-1:]), 0)
 
 
 def _alarm(transition: Transition) -> Alarm:

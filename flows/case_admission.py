@@ -7,17 +7,20 @@ Events pass the clock like readings (R6), but none is ever too late: a late tran
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from alerts.incidents import Act
 from flows.admission import VERSION, check_version, checked_slices
 from flows.batches import CaseRecords, Ints, Rejected
 from flows.columns import Events, Feedback, Reject
 from flows.future_hold import Columns, FutureHold, Passed
 from flows.partition_clock import NEVER, PartitionClock, effective
+from flows.pieces import Filed
 from flows.provenance import Admitted, Origin, Tally
 from flows.roll import wgs84
 from flows.stable_key import stable_key
@@ -30,6 +33,9 @@ STATUS_INDEX: dict[str, int] = {status: number for number, status in enumerate(g
 
 CORRECT_WITHIN = 7 * 86_400_000
 """How far ahead of its partition the last event of a file may be, ms (R4's span for events)."""
+
+REMEMBERED = 20_000
+"""Feedback records of a partition that a repetition is known by."""
 
 _WAITING = {
     "case": np.int64,
@@ -137,43 +143,93 @@ class EventAdmission:
         return {"version": VERSION, "hold": self._hold.state(), "tally": self.tally.state()}
 
 
-class FeedbackAdmission:
-    """Counts the feedback of one source partition and follows its running maximum; refuses nothing.
+@dataclass(frozen=True, slots=True)
+class Acts:
+    """Admitted feedback in arrival order, n rows: ``effective`` int64[n] ms says when each takes effect."""
 
-    Whether an action is legal is for the incident to say.
+    feedback: Feedback
+    effective: Ints
+    origins: list[Rejected]
+
+    def __len__(self) -> int:
+        return len(self.feedback)
+
+    def filed(self, sender: str) -> list[Filed]:
+        """The rows one by one, for the incidents."""
+        f = self.feedback
+        columns = zip(f.incident_id, f.action, f.actor, f.ts.tolist(), f.note, strict=True)
+        # The decoder has let no other word through as an action.
+        acts = (Act(name, action, actor, ts, note) for name, action, actor, ts, note in columns)  # type: ignore[arg-type]
+        rows = zip(acts, self.effective.tolist(), self.origins, strict=True)
+        return [Filed(sender, act, at, origin) for act, at, origin in rows]
+
+
+class FeedbackAdmission:
+    """Judges the feedback of one source partition in arrival order: drops what was sent twice.
+
+    A record takes effect at its own time, or where its partition's watermark was when it came, if that is
+    later. Whether an action is legal is for the incident to say.
     """
 
-    __slots__ = ("_clock", "tally")
+    __slots__ = ("_clock", "_recent", "tally")
 
     held: Literal[0] = 0
 
     def __init__(self, max_disorder: int = 10_000, state: Mapping[str, Any] | None = None) -> None:
         self._clock, self.tally = PartitionClock(max_disorder), Tally()
+        self._recent: dict[int, None] = {}
         if state is not None:
             check_version(state)
             self._clock.maximum, self.tally = int(state["maximum"]), Tally.restore(state["tally"])
+            self._recent = dict.fromkeys(state["recent"].tolist())
 
     @property
     def maximum(self) -> int:
         """Running maximum of the partition in ms, -1 before the first record."""
         return self._clock.maximum if self._clock.maximum != NEVER else -1
 
-    def admit(self, feedback: Feedback, origin: Origin, refused: Sequence[Reject] = ()) -> Admitted[Feedback]:
-        """Pass n decoded records on; ``refused`` are the rejects of the decoder for the same block."""
+    def admit(self, feedback: Feedback, origin: Origin, refused: Sequence[Reject] = ()) -> Admitted[Acts]:
+        """Judge n decoded records; ``refused`` are the rejects of the decoder for the same block."""
+        received = len(feedback) + len(refused)
         running = np.maximum.accumulate(np.concatenate(([self._clock.maximum], feedback.ts)))
-        late = int((feedback.ts < running[:-1] - self._clock.max_disorder).sum())
+        watermark = running[:-1] - self._clock.max_disorder
+        fresh = self._fresh(feedback)
+        late = int((feedback.ts < watermark)[fresh].sum())
         self._clock.maximum = int(running[-1])
         rejects = [origin.refused(reject) for reject in refused]
-        received = len(feedback) + len(refused)
+        taken = feedback.take(fresh)
+        places = zip(taken.message.tolist(), taken.index.tolist(), strict=True)
+        acts = Acts(taken, np.maximum(feedback.ts, watermark)[fresh], [origin.record(*at) for at in places])
+        duplicates = len(feedback) - len(taken)
         self.tally.received += received
-        self.tally.accepted += len(feedback)
+        self.tally.accepted += len(taken)
+        self.tally.duplicates += duplicates
         self.tally.late += late
         self.tally.reject(reject.reason for reject in rejects)
-        return Admitted(feedback, rejects, self.maximum, received, 0, late)
+        return Admitted(acts, rejects, self.maximum, received, duplicates, late)
+
+    def _fresh(self, feedback: Feedback) -> Ints:
+        """The rows that are not word for word one of the latest records."""
+        rows = []
+        fields = (feedback.incident_id, feedback.action, feedback.actor, feedback.ts.tolist(), feedback.note)
+        for row, record in enumerate(zip(*fields, strict=True)):
+            key = stable_key(repr(record))
+            if key not in self._recent:
+                self._recent[key] = None
+                rows.append(row)
+        for key in list(self._recent)[: max(len(self._recent) - REMEMBERED, 0)]:
+            del self._recent[key]
+        return np.array(rows, np.int64)
 
     def state(self) -> dict[str, Any]:
-        """The running maximum and the counts."""
-        return {"version": VERSION, "maximum": self._clock.maximum, "tally": self.tally.state()}
+        """The running maximum, the latest records and the counts."""
+        recent = np.fromiter(self._recent, np.int64, len(self._recent))
+        return {
+            "version": VERSION,
+            "maximum": self._clock.maximum,
+            "recent": recent,
+            "tally": self.tally.state(),
+        }
 
 
 def _keys(texts: Sequence[str | None]) -> NDArray[np.int64]:

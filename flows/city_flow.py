@@ -44,6 +44,8 @@ STEPS = (
     "incidents",
     "to_alerts",
     "to_incident_lines",
+    "to_refused",
+    "refused",
     "rejects_out",
     "values_out",
     "alerts_out",
@@ -136,12 +138,14 @@ def build(ends: Ends, steps: Steps) -> Dataflow:
     merged = op.stateful_batch("areas", to_areas, steps.areas)  # ("city", Item)
     published = op.merge("published", judged, merged)
     values = op.flat_map_batch("to_values", published, _out("value"))  # (part, ValueFrame)
-    moves = op.flat_map_batch("to_incidents", published, _from("alert"))  # ("city", [Transition])
-    feedback = op.flat_map_batch("to_feedback", inputs, _for("feedback"))  # ("city", Feedback)
+    moves = op.flat_map_batch("to_incidents", published, _from("alert"))  # ("city", Moves)
+    feedback = op.flat_map_batch("to_feedback", inputs, _for("feedback"))  # ("city", FeedbackPiece)
     to_incidents = op.merge("incidents_in", moves, feedback)
     handled = op.stateful_batch("incidents", to_incidents, steps.incidents)  # ("city", Item)
     alerts = op.flat_map_batch("to_alerts", handled, _out("alert"))  # (part, [Transition])
     incidents = op.flat_map_batch("to_incident_lines", handled, _out("incident"))  # (part, [Incident])
+    refused = op.flat_map_batch("to_refused", handled, _out("reject"))  # (part, [Rejected])
+    rejects = op.merge("refused", rejects, refused)
 
     op.output("rejects_out", rejects, ends.rejects)
     op.output("values_out", values, ends.values)

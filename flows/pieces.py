@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.batches import FINAL, CaseRecords, Floats, Ints, NewSeries, ReadingBatch, Strays
+from alerts.incidents import Act
+from alerts.transitions import Transition
+from flows.batches import FINAL, CaseRecords, Floats, Ints, NewSeries, ReadingBatch, Rejected, Strays
 from indicators.evaluate import Frame
 
 BEFORE = -FINAL
@@ -167,3 +169,36 @@ class AreaPiece:
     """Districts heard of for the first time: uid -> the instant from which they have rows."""
     frames: list[AreaFrame] = field(default_factory=list)
     early: list[EarlyValues] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """From a lane or the area step to the incidents: transitions, and how far the sender has come."""
+
+    sender: str
+    clock: Clock
+    transitions: list[Transition] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Filed:
+    """An admitted action: when it takes effect in its partition, and where it came from."""
+
+    sender: str
+    act: Act
+    effective: int
+    origin: Rejected
+
+    @property
+    def order(self) -> tuple[int, int, int, int]:
+        """The order in which the actions of one sender take effect."""
+        return self.effective, self.origin.partition, self.origin.offset, self.origin.index
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackPiece:
+    """From a source part to the incidents; ``clock``: of its feedback partitions alone."""
+
+    sender: str
+    clock: Clock
+    acts: list[Filed] = field(default_factory=list)

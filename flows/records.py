@@ -26,7 +26,7 @@ from flows.city import City
 from flows.failures import noted
 from flows.inputs import Input, InputFile, door
 from flows.pace import Pace
-from flows.pieces import BEFORE, CasePiece, Clock, ShardPiece
+from flows.pieces import BEFORE, CasePiece, Clock, FeedbackPiece, ShardPiece
 from flows.profile import SECONDS, timed
 from flows.provenance import Admitted
 from flows.registry import Registry
@@ -161,8 +161,9 @@ class ReplayPart(StatefulSourcePartition[Item, bytes]):
                     items += [Item("case", key, piece) for key, piece in self._router.events(clock, records)]
                 if tell:
                     items += self._quiet(clock)
-                if file.kind == "feedback" and len(admitted.batch):
-                    items.append(Item("feedback", "city", admitted.batch))
+            if file.kind == "feedback" or (tell and self._feedback):
+                acts = admitted.batch.filed(PART) if file.kind == "feedback" else []
+                items.append(Item("feedback", "city", FeedbackPiece(PART, self._spoken(), acts)))
             if tell:
                 self._told = clock.maximum
         return items
@@ -182,6 +183,14 @@ class ReplayPart(StatefulSourcePartition[Item, bytes]):
         begin = self._beginning.known(clock)
         return [Item("shard", key, piece, begin) for key, piece in pieces]
 
+    @property
+    def _feedback(self) -> list[InputFile]:
+        return [f for f in self._files if f.kind == "feedback"]
+
+    def _spoken(self) -> Clock:
+        """The clock of the feedback files alone."""
+        return Clock(min((f.clock for f in self._feedback), default=FINAL))
+
     def _quiet(self, clock: Clock) -> list[Item]:
         pieces = ((key, ShardPiece(PART, clock)) for key in self._settings.lanes.shards)
         return self._shard_items(clock, pieces)
@@ -197,7 +206,8 @@ class ReplayPart(StatefulSourcePartition[Item, bytes]):
         if self._settings.stop_after == "decode":
             return []
         cases = [Item("case", key, CasePiece(PART, clock)) for key in self._settings.lanes.cases]
-        return [*cases, *self._quiet(clock)]
+        spoken = [Item("feedback", "city", FeedbackPiece(PART, clock))] if self._feedback else []
+        return [*cases, *self._quiet(clock), *spoken]
 
     def _last(self) -> int:
         """The largest event time, -1 if there was none."""

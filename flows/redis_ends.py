@@ -9,12 +9,9 @@ from flows.city import City
 from flows.city_flow import Tap
 from flows.profile import timed
 from flows.snapshots import freeze, thaw
-from flows.steps import CITY
+from flows.steps import AREAS, CITY
 from geo.areas import AreaInfo, AreaKind
 from sinks.redis_parts import AlertContent, Content, RedisSettings, RedisSink, ValueContent
-
-AREAS = "areas"
-"""Key of the area step's values."""
 
 
 def redis_settings(url: str, *, durable: bool) -> RedisSettings:

@@ -21,6 +21,7 @@ from bytewax.run import cli_main
 
 from flows.city import City
 from flows.city_flow import Ends, Tap, build
+from flows.incident_step import desk_of
 from flows.inputs import Input
 from flows.processes import run_processes
 from flows.profile import SECONDS
@@ -61,6 +62,8 @@ class ReplayOptions:
     out: Path
     speed: float | None = None
     redis: str = "none"
+    routing: Path | None = None
+    sla: Path | None = None
     recovery: Path | None = None
     snapshot_every: float = 5.0
     batch_size: int = 10_000
@@ -122,7 +125,7 @@ def flow_of(options: ReplayOptions, progress: Callable[[int], None]) -> Dataflow
     """The dataflow of a replay: the same graph in every process."""
     city = city_of(options)
     lanes = Lanes(lane_count(options), city.grid)
-    run = Run(city, lanes, options.recovery)
+    run = Run(city, lanes, options.recovery, desk_of(city, options.routing, options.sla))
     durable = options.recovery is not None
     taps: tuple[Tap, ...] = ()
     if options.redis != "none":
@@ -148,6 +151,14 @@ def flow_of(options: ReplayOptions, progress: Callable[[int], None]) -> Dataflow
         taps=taps,
     )
     return build(ends, run.steps())
+
+
+def _refuse(totals: dict[str, Any], bad_transitions: int) -> None:
+    """Count feedback that its incident refused, which the door had accepted, among the rejects."""
+    if bad_transitions:
+        totals["accepted"] -= bad_transitions
+        totals["feedback"] -= bad_transitions
+        totals["rejected"]["bad_transition"] = bad_transitions
 
 
 def _now() -> int:
@@ -283,7 +294,7 @@ def options_from(raw: dict[str, Any]) -> ReplayOptions:
     """The options that a parent process sent as JSON."""
     for name in ("readings", "events", "feedback"):
         raw[name] = [Path(p) for p in raw[name]]
-    for name in ("sensors", "areas", "catalogue", "recovery", "grid", "out"):
+    for name in ("sensors", "areas", "catalogue", "routing", "sla", "recovery", "grid", "out"):
         raw[name] = None if raw[name] is None else Path(raw[name])
     return ReplayOptions(**raw)
 
@@ -295,6 +306,7 @@ def _summary(options: ReplayOptions, begin: float, others_mb: float) -> Summary:
         options.out, all_revisions=options.all_revisions, keep_parts=options.recovery is not None
     )
     seconds = time.time() - begin
+    _refuse(totals, found.bad_transitions)
     summary = Summary(
         **totals,
         revisions=found.revisions,

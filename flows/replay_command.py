@@ -73,6 +73,10 @@ def replay(
     redis: Annotated[
         str, typer.Option(metavar="URL|embedded|none", help="Redis that is to mirror the outputs.")
     ] = "none",
+    routing: Annotated[
+        Path | None, typer.Option(metavar="F", help="Departments by theme and district, TOML.")
+    ] = None,
+    sla: Annotated[Path | None, typer.Option(metavar="F", help="Times by level, TOML.")] = None,
     recovery: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder from which an interrupted replay goes on.")
     ] = None,
@@ -119,6 +123,8 @@ def replay(
         indicators=indicator or [],
         speed=_pace(speed),
         redis=_redis(redis),
+        routing=existing(routing, "routing"),
+        sla=existing(sla, "sla"),
         recovery=_folder(recovery, "recovery"),
         snapshot_every=snapshot_every,
         batch_size=batch_size,

@@ -14,7 +14,7 @@ from typing import Any
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from bytewax.operators import StatefulBatchLogic
 
-from alerts.incidents import IncidentBook
+from alerts.desk import Desk
 from flows.area_step import AreaStep
 from flows.batches import FINAL
 from flows.case_lane import CaseLane
@@ -22,8 +22,9 @@ from flows.city import City
 from flows.city_flow import Steps
 from flows.cold_store import ColdStore
 from flows.failures import noted
+from flows.incident_step import IncidentStep
 from flows.lane_state import load, save
-from flows.pieces import BEFORE, PlacedCases, ShardPiece
+from flows.pieces import BEFORE, Clock, Moves, PlacedCases, ShardPiece
 from flows.profile import timed
 from flows.publisher import Published
 from flows.records import PART, Item
@@ -33,6 +34,8 @@ from flows.snapshots import freeze, thaw
 
 Batch = tuple[Iterable[Item], bool]
 CITY = "city"
+AREAS = "areas"
+"""Key of the area step's values, and its name as a sender."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,7 @@ class Run:
     city: City
     lanes: Lanes
     recovery: Path | None = None
+    desk: Desk | None = None
 
     def steps(self) -> Steps:
         """Builders for the flow."""
@@ -136,7 +140,7 @@ class ShardShell(StatefulBatchLogic[Item, Item, Any]):
             held, self._held = self._held, []
             out, pieces = lane.take(held)
             items = [Item("area", CITY, piece) for piece in pieces]
-            return [*items, *_outgoing(lane.name, out)], StatefulBatchLogic.RETAIN
+            return [*items, *_outgoing(lane.name, out, lane.clocks.least)], StatefulBatchLogic.RETAIN
 
     @noted()
     def snapshot(self) -> bytes:
@@ -165,7 +169,8 @@ class AreasShell(StatefulBatchLogic[Item, Item, Any]):
     def on_batch(self, values: list[Item]) -> Batch:
         """Partials in, values and transitions of areas out."""
         with timed("areas"):
-            return _outgoing("areas", self._step.take([item.piece for item in values])), False
+            out = self._step.take([item.piece for item in values])
+            return _outgoing(AREAS, out, self._step.clocks.least), False
 
     @noted()
     def snapshot(self) -> bytes:
@@ -180,22 +185,26 @@ class IncidentsShell(StatefulBatchLogic[Item, Item, Any]):
     def __init__(self, run: Run, snapshot: bytes | None) -> None:
         """Empty, or as a snapshot left it."""
         self._run = run
-        self._book = IncidentBook(thaw(snapshot) if snapshot else None)
+        self._step = IncidentStep(run.desk or Desk(), [*run.lanes.shards, AREAS])
+        if snapshot:
+            self._step.restore(thaw(snapshot))
 
     @noted()
     def on_batch(self, values: list[Item]) -> Batch:
-        """Transitions in, the same and incidents out."""
-        out = []
-        for item in values:
-            if item.step == "alert":
-                changed = self._book.take(item.piece)
-                out += [Item("alert", CITY, item.piece), Item("incident", CITY, changed)]
-        return out, False
+        """Transitions and feedback in; the same transitions, incidents and refused feedback out."""
+        with timed("incidents"):
+            handled = self._step.take([item.piece for item in values])
+        out = [
+            Item("alert", CITY, handled.transitions),
+            Item("incident", CITY, handled.incidents),
+            Item("reject", PART, handled.rejects),
+        ]
+        return [item for item in out if item.piece], False
 
     @noted()
     def snapshot(self) -> bytes:
-        """All incidents."""
-        return self._run.frozen("incidents", self._book.state)
+        """All incidents, and feedback that waits."""
+        return self._run.frozen("incidents", self._step.state)
 
 
 def _started(lane: ShardLane, begin: int) -> bool:
@@ -206,10 +215,9 @@ def _started(lane: ShardLane, begin: int) -> bool:
     return True
 
 
-def _outgoing(part: str, out: Published) -> list[Item]:
+def _outgoing(part: str, out: Published, clock: Clock) -> list[Item]:
     items = [Item("value", part, frame) for frame in out.frames]
-    if out.transitions:
-        items.append(Item("alert", CITY, out.transitions))
+    items.append(Item("alert", CITY, Moves(part, clock, out.transitions)))
     return items
 
 

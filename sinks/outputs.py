@@ -52,6 +52,7 @@ class Totals:
         alerts: lines of ``alerts.jsonl``.
         incidents: lines of ``incidents.jsonl``.
         rejects: lines of ``rejects.jsonl``.
+        bad_transitions: those of them that are feedback which its incident refused.
     """
 
     rows: int
@@ -60,6 +61,7 @@ class Totals:
     alerts: int
     incidents: int
     rejects: int
+    bad_transitions: int
 
 
 def prepare(out: Path, *, resume: bool) -> None:
@@ -106,7 +108,8 @@ def finalise(out: Path, *, all_revisions: bool = False, keep_parts: bool = False
         )
         alerts = _write(out / "alerts.jsonl", _alerts(_lines(parts, "alerts")))
         incidents = _write(out / "incidents.jsonl", _latest_incidents(_lines(parts, "incidents")))
-        rejects = _write(out / "rejects.jsonl", _rejects(_lines(parts, "rejects")))
+        refused = _rejects(_lines(parts, "rejects"))
+        rejects = _write(out / "rejects.jsonl", refused)
         values = table.result()
     totals = Totals(
         rows=values.rows,
@@ -115,6 +118,7 @@ def finalise(out: Path, *, all_revisions: bool = False, keep_parts: bool = False
         alerts=alerts,
         incidents=incidents,
         rejects=rejects,
+        bad_transitions=sum(b'"reason":"bad_transition"' in line for line in refused),
     )
     if not keep_parts:
         shutil.rmtree(parts)

@@ -20,8 +20,8 @@ from indicators.catalogue import Catalogue
 NOON = 1_719_979_200_000
 ALL_COMMANDS = ["demo", "replay", "score", "import", "catalogue", "grid"]
 REPLAY_OPTIONS = """
-    readings events feedback sensors areas catalogue speed redis recovery batch-size workers all-revisions
-    stop-after tz out grid grid-code-field json
+    readings events feedback sensors areas catalogue speed redis routing sla recovery batch-size workers
+    all-revisions stop-after tz out grid grid-code-field json
 """
 SUMMARY_KEYS = """
     received accepted rejected duplicates late revisions readings events windows alerts seconds

@@ -13,7 +13,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from alerts.incidents import Incident
+from alerts.incident import Incident
 from alerts.transitions import Transition
 from flows.replay import Summary
 from flows.wire import Reason

@@ -80,7 +80,7 @@ def test_a_killed_replay_goes_on_and_tells_nothing_twice(city: Path, tmp_path: P
             f"--redis={server.url}",
         )
         with start_replay(city, out, *options) as run:
-            running_until(run, lambda: ask(server.url, ("XLEN", "yw:alerts"))[0] > 5)
+            running_until(run, lambda: ask(server.url, ("XLEN", "yw:alerts"))[0] > 5, 240)
             run.kill()
             run.communicate()
         replay(replay_options(city, out, recovery=recovery, redis=server.url))
@@ -91,11 +91,11 @@ def test_a_redis_that_dies_and_comes_back_empty_is_filled_again(city: Path, tmp_
     port, out = free_ports(1)[0], tmp_path / "out"
     options = ("--batch-size=20", f"--redis=redis://127.0.0.1:{port}/0")
     with redis_server(port) as server, start_replay(city, out, *options) as run:
-        running_until(run, lambda: ask(server.url, ("XLEN", "yw:alerts"))[0] > 5)
+        running_until(run, lambda: ask(server.url, ("XLEN", "yw:alerts"))[0] > 5, 240)
         server.process.kill()
         server.process.wait()
         with redis_server(port):
-            assert run.wait(120) == 0
+            assert run.wait(240) == 0
             there = state_in(server.url)
             assert there.keys() == state_of(out).keys()
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.incidents import IncidentBook, incident_id, json_line
+from alerts.incident import incident_id, json_line
+from alerts.incidents import IncidentBook
 from alerts.transitions import Change, RawTransition, Transition, publish
 
 
@@ -70,14 +71,14 @@ def test_trimming_forgets_what_is_over_and_keeps_what_stands() -> None:
     book.take([change(1, "raised", 2, 0, start=0), *STORY])
     book.trim(10**9)
     assert [one.raised_ts for one in book.active] == [0]
-    assert len(book.state()["incidents"]) == 1
+    assert len(book.state()["records"]) == 1
 
 
 def test_an_unknown_state_is_refused() -> None:
     with pytest.raises(ValueError, match="version 7"):
         IncidentBook({"version": 7})
     with pytest.raises(msgspec.ValidationError):
-        IncidentBook({"version": 1, "incidents": [{"incident_id": 4}]})
+        IncidentBook({"version": 2, "records": {"I1": {"alert": 4}}})
 
 
 def test_a_line_is_one_json_object() -> None:

@@ -128,16 +128,24 @@ def told(cuts: list[int], records: list[dict[str, object]]) -> tuple[object, ...
     return batches, sorted(rejects, key=lambda r: r.offset), admission.tally, admission.maximum
 
 
-def test_feedback_is_counted_and_passed_on() -> None:
+def test_feedback_is_counted_and_passed_on_and_repetitions_are_dropped() -> None:
     messages = [
         b'{"incident_id":"I1","action":"arrive","actor":"a","ts":50000}',
         b"{",
         b'{"incident_id":"I1","action":"resolve","actor":"a","ts":1000}',
+        b'{"incident_id":"I1","action":"resolve","actor":"b","ts":45000}',
+        b'{"ts":50000,"incident_id":"I1","action":"arrive","actor":"a"}',
     ]
     feedback, refused = decode_feedback(messages)
     admission = FeedbackAdmission()
-    admitted = admission.admit(feedback, Origin("f", 0, np.arange(3), json_records(messages), 0), refused)
-    assert admitted.batch is feedback
+    origin = Origin("f", 0, np.arange(5), json_records(messages), 0)
+    admitted = admission.admit(feedback, origin, refused)
+    assert admitted.batch.feedback.actor == ["a", "a", "b"]
+    assert admitted.batch.effective.tolist() == [50_000, 40_000, 45_000]
+    assert [one.origin.raw for one in admitted.batch.filed("s")] == [messages[0], *messages[2:4]]
     assert (admitted.maximum, admitted.late, len(admitted.rejects)) == (50_000, 1, 1)
+    assert (admission.tally.accepted, admission.tally.duplicates, admission.tally.held) == (3, 1, 0)
     resumed = FeedbackAdmission(state=admission.state())
     assert (resumed.maximum, resumed.tally) == (50_000, admission.tally)
+    again, _ = decode_feedback(messages[2:3])
+    assert resumed.admit(again, Origin("f", 0, np.arange(1), json_records(messages[2:3]), 0)).duplicates == 1

@@ -35,7 +35,7 @@ def test_the_step_ids_are_the_frozen_ones(flow: Dataflow) -> None:
         *("records", "control", "inputs", "to_rejects", "to_cases", "cases", "to_shards", "shard_in"),
         *("shards_merged", "shards", "to_areas", "areas", "published", "to_values", "to_incidents"),
         *("to_feedback", "incidents_in", "incidents", "to_alerts", "to_incident_lines"),
-        *("rejects_out", "values_out", "alerts_out", "incidents_out"),
+        *("to_refused", "refused", "rejects_out", "values_out", "alerts_out", "incidents_out"),
     )
     assert frozen == STEPS
 
