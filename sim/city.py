@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Self
 
+from flows.wire import END_OF_TIME, MIN_TIME
 from sim.device_classes import class_counts, readings_per_minute
 from sim.drivers import Drivers
 from sim.effects import Effect
@@ -41,7 +42,7 @@ class City:
     ``scripts`` say what happens in it: see ``sim.script``.
 
     Raises:
-        ValueError: fewer sensors than classes of devices, or no time at all.
+        ValueError: fewer sensors than classes of devices, no time at all, or one no record may carry.
 
     >>> city = City(seed=7, sensors=1000, start=START, hours=0.25)
     >>> blocks = list(city.blocks())
@@ -60,6 +61,8 @@ class City:
     def __post_init__(self) -> None:
         if not 0 < self.hours < 24 * 3660:
             raise ValueError(f"a city lasts more than no time and less than ten years; found {self.hours} h")
+        if not MIN_TIME <= self.start <= self.end < END_OF_TIME:
+            raise ValueError(f"a city lives between 1970 and 2200; found a start of {self.start} ms")
         class_counts(self.sensors)
 
     @property

@@ -17,9 +17,15 @@ from numpy.typing import NDArray
 from geo.coordinates import from_wgs84
 from sim.arrivals import Arrivals
 from sim.city import City
-from sim.reading_files import Format, reading_file, registry
+from sim.reading_files import FORMATS, Format, reading_file, registry
 from sim.readings import Block
 from sim.regions import CITY
+
+NAMES = (
+    *(f"readings.{file_format}" for file_format in FORMATS),
+    *("events.jsonl", "truth.jsonl", "faults.jsonl", "sensors.csv", "areas.geojson", "city.toml"),
+)
+"""Every file a city may have; what an earlier city has left in the folder goes."""
 
 Progress = Callable[[int, int, int], None]
 """Called with the time simulated so far, the time in all (both ms), the readings written."""
@@ -62,7 +68,7 @@ def write_city(  # noqa: PLR0913 - what is written, where to, and how
     speed: float | None = None,
     progress: Progress | None = None,
 ) -> Written:
-    """Write a city into a folder, made if need be.
+    """Write a city into a folder, made if need be; an earlier city in it is replaced.
 
     ``speed``: so many times as fast as the city lives; None is as fast as possible.
 
@@ -78,6 +84,8 @@ def write_city(  # noqa: PLR0913 - what is written, where to, and how
     began = time.perf_counter()
     extra = happenings or Happenings()
     to.mkdir(parents=True, exist_ok=True)
+    for name in NAMES:
+        (to / name).unlink(missing_ok=True)
     _write_registry(city, to / "sensors.csv", extra.misplaced)
     areas = json.dumps(city.regions.geojson(), ensure_ascii=False, separators=(",", ":"))
     (to / "areas.geojson").write_text(areas + "\n", encoding="utf-8")

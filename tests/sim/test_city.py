@@ -198,6 +198,12 @@ def test_more_sensors_make_shorter_blocks() -> None:
     assert City(seed=1, sensors=1_000_000).block_ms <= 120_000
 
 
+def test_a_city_lives_within_the_times_of_the_wire() -> None:
+    for start in (-HOUR, 7_289_654_400_000 - HOUR):
+        with pytest.raises(ValueError, match="between 1970 and 2200"):
+            City(seed=1, sensors=100, start=start, hours=2.0)
+
+
 @pytest.mark.parametrize("hours", [0.0, -1.0, float("nan")])
 def test_a_city_without_time_is_refused(hours: float) -> None:
     with pytest.raises(ValueError, match="lasts more than no time"):

@@ -46,13 +46,26 @@ def test_the_same_options_give_the_same_bytes(tmp_path: Path) -> None:
 
 def test_every_format_holds_the_same_readings(tmp_path: Path) -> None:
     for file_format in FORMATS:
-        written = simulation().write(tmp_path, file_format)
-    rows = pl.read_ndjson(tmp_path / "readings.jsonl")
+        written = simulation().write(tmp_path / file_format, file_format)
+    rows = pl.read_ndjson(tmp_path / "jsonl" / "readings.jsonl")
     assert rows.height == written.readings > 5000
     assert rows.columns == ["sensor_id", "metric", "value", "ts"]
     text = pl.col("sensor_id", "metric").cast(pl.String)
-    assert pl.read_ipc_stream(tmp_path / "readings.arrow").with_columns(text).equals(rows)
-    assert pl.read_parquet(tmp_path / "readings.parquet").with_columns(text).equals(rows)
+    assert pl.read_ipc_stream(tmp_path / "arrow" / "readings.arrow").with_columns(text).equals(rows)
+    assert pl.read_parquet(tmp_path / "parquet" / "readings.parquet").with_columns(text).equals(rows)
+
+
+def test_a_city_replaces_an_earlier_one_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    simulation(faults="heavy", sensors=3000).write(tmp_path, "jsonl")
+    simulation().write(tmp_path, "arrow")
+    fresh = simulation()
+    fresh.write(tmp_path / "fresh", "arrow")
+    expected = digest(tmp_path / "fresh")
+    assert {path.name for path in tmp_path.iterdir()} == {*expected, "notes.txt", "fresh"}
+    assert all(
+        (tmp_path / name).read_bytes() == (tmp_path / "fresh" / name).read_bytes() for name in expected
+    )
 
 
 def test_what_is_written_is_counted(tmp_path: Path) -> None:
