@@ -5,10 +5,10 @@ readings.jsonl   events.jsonl   sensors.csv   areas.geojson   truth.jsonl   city
 
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self, TextIO
 
 import numpy as np
 import polars as pl
@@ -18,7 +18,7 @@ from geo.coordinates import from_wgs84
 from sim.arrivals import Arrivals
 from sim.city import City
 from sim.reading_files import FORMATS, Format, reading_file, registry
-from sim.readings import Block
+from sim.readings import Block, Readings
 from sim.regions import CITY
 
 NAMES = (
@@ -86,45 +86,69 @@ def write_city(  # noqa: PLR0913 - what is written, where to, and how
     to.mkdir(parents=True, exist_ok=True)
     for name in NAMES:
         (to / name).unlink(missing_ok=True)
+    truth = _write_surroundings(city, to, extra, file_format)
+    readings, events = 0, _EventFile(to / "events.jsonl", extra.events)
+    with events, reading_file(to, file_format, city.devices.sensor_ids) as file:
+        for until, arrived in _by_arrival(city, extra.faulty):
+            events.write(until)
+            file.write(arrived)
+            readings += len(arrived)
+            if progress:
+                progress(until - city.start, city.end - city.start, readings)
+            if speed:
+                ahead = (until - city.start) / 1000 / speed - (time.perf_counter() - began)
+                time.sleep(max(0.0, ahead))
+    seconds = time.perf_counter() - began
+    size = (to / f"readings.{file_format}").stat().st_size
+    rate = round(readings / seconds)
+    return Written(readings, events.written, len(city.devices), truth, size, round(seconds, 3), rate)
+
+
+def _by_arrival(city: City, faulty: Callable[[Block], Block] | None) -> Iterator[tuple[int, Readings]]:
+    """Yield what has arrived by the end (ms) of every block; what is then still on its way comes last."""
+    arrivals = Arrivals()
+    for block in city.blocks():
+        arrived = arrivals.by(faulty(block) if faulty else block)
+        last = Readings.joined([arrived, arrivals.rest()]) if block.end == city.end else arrived
+        yield block.end, last
+
+
+class _EventFile:
+    """``events.jsonl``, written as far as the readings are; a context that closes it."""
+
+    def __init__(self, path: Path, events: pl.DataFrame | None) -> None:
+        self._events = pl.DataFrame({"ts": []}, schema={"ts": pl.Int64}) if events is None else events
+        self._ts = self._events["ts"].to_numpy()
+        self._file = path.open("w", encoding="utf-8")
+        self.written = 0
+
+    def write(self, until: int) -> None:
+        """Append the transitions before a moment (ms)."""
+        end = int(np.searchsorted(self._ts, until))
+        _write_rows(self._file, _rows(self._events[self.written : end]))
+        self._file.flush()
+        self.written = end
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+
+def _write_surroundings(city: City, to: Path, extra: Happenings, file_format: Format) -> int:
+    """Write all that does not come bit by bit; return the number of events in the truth."""
     _write_registry(city, to / "sensors.csv", extra.misplaced)
     areas = json.dumps(city.regions.geojson(), ensure_ascii=False, separators=(",", ":"))
     (to / "areas.geojson").write_text(areas + "\n", encoding="utf-8")
     (to / "city.toml").write_text(_configuration(city, file_format), encoding="utf-8")
-    events = 0 if extra.events is None else _write_rows(to / "events.jsonl", _rows(extra.events))
-    if extra.events is None:
-        (to / "events.jsonl").write_bytes(b"")
-    truth = _write_rows(to / "truth.jsonl", (asdict(t) for script in city.scripts for t in script.truth))
     if extra.faulty is not None:
-        _write_rows(to / "faults.jsonl", extra.faults)
-    readings = _write_readings(city, to, extra.faulty, file_format, speed, progress)
-    seconds = time.perf_counter() - began
-    size = (to / f"readings.{file_format}").stat().st_size
-    return Written(
-        readings, events, len(city.devices), truth, size, round(seconds, 3), round(readings / seconds)
-    )
-
-
-def _write_readings(  # noqa: PLR0913, PLR0917 - the ends of a pipe
-    city: City,
-    to: Path,
-    faulty: Callable[[Block], Block] | None,
-    file_format: Format,
-    speed: float | None,
-    progress: Progress | None,
-) -> int:
-    arrivals, written, began = Arrivals(), 0, time.monotonic()
-    with reading_file(to, file_format, city.devices.sensor_ids) as file:
-        for block in city.blocks():
-            arrived = arrivals.by(faulty(block) if faulty else block)
-            file.write(arrived)
-            written += len(arrived)
-            if progress:
-                progress(block.end - city.start, city.end - city.start, written)
-            if speed:
-                time.sleep(max(0.0, (block.end - city.start) / 1000 / speed - (time.monotonic() - began)))
-        rest = arrivals.rest()
-        file.write(rest)
-    return written + len(rest)
+        with (to / "faults.jsonl").open("w", encoding="utf-8") as file:
+            _write_rows(file, extra.faults)
+    truth = [asdict(event) for script in city.scripts for event in script.truth]
+    with (to / "truth.jsonl").open("w", encoding="utf-8") as file:
+        _write_rows(file, truth)
+    return len(truth)
 
 
 def _write_registry(city: City, path: Path, misplaced: NDArray[np.int64] | None) -> None:
@@ -142,13 +166,8 @@ def _rows(frame: pl.DataFrame) -> Iterable[dict[str, Any]]:
     return ({k: v for k, v in row.items() if v is not None} for row in frame.iter_rows(named=True))
 
 
-def _write_rows(path: Path, rows: Iterable[Mapping[str, Any]]) -> int:
-    written = 0
-    with path.open("w", encoding="utf-8") as file:
-        for row in rows:
-            file.write(json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n")
-            written += 1
-    return written
+def _write_rows(file: TextIO, rows: Iterable[Mapping[str, Any]]) -> None:
+    file.writelines(json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n" for row in rows)
 
 
 def _configuration(city: City, file_format: Format) -> str:

@@ -126,11 +126,20 @@ def test_misplaced_devices_are_registered_in_another_datum(tmp_path: Path) -> No
 
 def test_a_pace_is_kept_and_progress_told(tmp_path: Path) -> None:
     told: list[tuple[int, int, int]] = []
-    paced = Simulation(1, 60, START, 0.1, minute_blocks=True)
+    events: list[int] = []
+    paced = Simulation(1, 3000, START + 8 * 3_600_000, 0.1, minute_blocks=True)
+
+    def tell(done: int, total: int, readings: int) -> None:
+        told.append((done, total, readings))
+        events.append(max((int(str(row["ts"])) for row in lines(tmp_path / "events.jsonl")), default=0))
+
     began = time.monotonic()
-    paced.write(tmp_path, speed=1200.0, progress=lambda *state: told.append(state))
+    paced.write(tmp_path, speed=1200.0, progress=tell)
     # Six minutes at 1,200 times their pace.
     assert time.monotonic() - began >= 0.3
     assert [done for done, _, _ in told] == [60_000 * i for i in range(1, 7)]
     assert told[-1][1] == 360_000
     assert [n for _, _, n in told] == sorted(n for _, _, n in told)
+    # Cases are reported as time goes on, not ahead of it.
+    assert all(last < paced.start + done for last, (done, _, _) in zip(events, told, strict=True))
+    assert events[-1] > events[0]
