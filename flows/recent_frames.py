@@ -24,9 +24,10 @@ class RecentFrames:
     shard: Shard
     _kept: list[tuple[Layout, Frame]] = field(default_factory=list)
 
-    def add(self, layout: Layout, frame: Frame) -> None:
-        """Keep newly closed windows."""
-        self._kept.append((layout, frame))
+    def add(self, layout: Layout, frame: Frame, until: int) -> None:
+        """Keep newly closed windows; ``until`` is where the next ``trim`` will be, at least."""
+        if frame.ends[-1] > until - KEEP_MS:
+            self._kept.append((layout, frame))
 
     def get(self, ends: Ints) -> Frame:
         """The windows that end at ``ends`` (consecutive), in the present layout."""

@@ -38,6 +38,8 @@ PART = "records-00"
 
 TURN = 250_000
 """Records handed on in one turn where batches are large: windows are closed once a turn, together."""
+TURN_SPAN = 3 * 24 * 3_600_000
+"""Event time of one turn, ms, about: sparse records have few rows and many windows, which take memory too."""
 LARGE_BATCH = 1_000
 
 
@@ -100,8 +102,8 @@ class ReplayPart(StatefulSourcePartition[Item, bytes]):
         self._wait = self._pace.ahead(self._clock().maximum)
         items: list[Item] = []
         if not self._wait:
-            read = 0
-            while not read or read < self._turn():
+            read, begun = 0, self._clock().maximum
+            while not read or (read < self._turn() and self._clock().maximum - begun < TURN_SPAN):
                 read += self._block(items)
         return items
 

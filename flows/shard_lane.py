@@ -101,7 +101,7 @@ class ShardLane:
             for part in self._in_memory(plan, ends):
                 passed, now = now.split(int(part[-1]) + MAX_DISORDER)
                 frame, layout = Evaluation(plan, self.shard, part).frame(), self.shard.layout(plan)
-                self.recent[plan.index].add(layout, frame)
+                self.recent[plan.index].add(layout, frame, until)
                 frames.append(_for_areas(frame, layout))
                 if plan.indicator.lowest == "cell":
                     windows = cell_windows(self.city, plan, frame, layout.cells)
