@@ -128,6 +128,11 @@ class ReadingAdmission:
         """Running maximum of the partition in ms, -1 before the first record."""
         return self._hold.maximum
 
+    @property
+    def clock(self) -> PartitionClock:
+        """The partition's sense of time."""
+        return self._hold.clock
+
     def admit(
         self, readings: Readings, origin: Origin, refused: Sequence[Reject] = ()
     ) -> Admitted[ReadingBatch]:

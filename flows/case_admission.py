@@ -90,6 +90,11 @@ class EventAdmission:
         """Running maximum of the partition in ms, -1 before the first record."""
         return self._hold.maximum
 
+    @property
+    def clock(self) -> PartitionClock:
+        """The partition's sense of time."""
+        return self._hold.clock
+
     def admit(self, events: Events, origin: Origin, refused: Sequence[Reject] = ()) -> Admitted[CaseRecords]:
         """Judge n decoded events; ``refused`` are the rejects of the decoder for the same block."""
         rejects = [origin.refused(reject) for reject in refused]
@@ -187,6 +192,11 @@ class FeedbackAdmission:
     def maximum(self) -> int:
         """Running maximum of the partition in ms, -1 before the first record."""
         return self._clock.maximum if self._clock.maximum != NEVER else -1
+
+    @property
+    def clock(self) -> PartitionClock:
+        """The partition's sense of time."""
+        return self._clock
 
     def admit(self, feedback: Feedback, origin: Origin, refused: Sequence[Reject] = ()) -> Admitted[Acts]:
         """Judge n decoded records; ``refused`` are the rejects of the decoder for the same block."""

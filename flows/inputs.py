@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import numpy as np
@@ -14,6 +14,7 @@ from flows.admission import ReadingAdmission
 from flows.batches import FINAL
 from flows.case_admission import EventAdmission, FeedbackAdmission
 from flows.city import City
+from flows.line_files import Position
 from flows.pieces import BEFORE
 from flows.profile import timed
 from flows.provenance import Admitted, Origin, Tally, json_records
@@ -22,6 +23,26 @@ from flows.registry import Registry
 from flows.wire import Kind
 
 Door = ReadingAdmission | EventAdmission | FeedbackAdmission
+
+
+class Records(Protocol):
+    """Blocks of records, from any place on; ``read`` gives None where there are no more."""
+
+    @property
+    def bytes_read(self) -> int:
+        """How much has been read."""
+
+    def read(self, n: int, /) -> Block | None:
+        """The next records, at most n."""
+
+    def position(self) -> Position:
+        """Where the next record is."""
+
+    def seek(self, position: Position, /) -> None:
+        """Go to a position."""
+
+    def close(self) -> None:
+        """Let go of the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +66,22 @@ class InputFile:
         self.door = door
         self.ended = False
         self.columnar = source.path.name.endswith(ARROW_SUFFIXES)
-        self._name = source.path.name
-        self._file = RecordFile(source.path, source.kind)
-        # A recording cannot say when its records came; the time it was written says by when they had.
-        self._received = source.path.stat().st_mtime_ns // 1_000_000
+        self._path = source.path
+        self.name = source.path.name
+        self._file: Records = self._opened()
+        self._received = -1
         if state is not None:
             self._file.seek(state["position"])
             self.ended = state["ended"]
+
+    def _opened(self) -> Records:
+        return RecordFile(self._path, self.kind)
+
+    def _arrival(self) -> int:
+        """When the records came: a recording cannot say; the time it was written says by when they had."""
+        if self._received < 0:
+            self._received = self._path.stat().st_mtime_ns // 1_000_000
+        return self._received
 
     @property
     def tally(self) -> Tally:
@@ -75,8 +105,7 @@ class InputFile:
 
         ``decode_only`` counts what can be decoded as accepted and judges nothing.
         """
-        with timed("read"):
-            block = self._file.read(count)
+        block = self._read(count)
         if block is not None and decode_only:
             self._count(block)
             return None
@@ -87,6 +116,10 @@ class InputFile:
             return None
         with timed("admit"):
             return self.door.finish()
+
+    def _read(self, count: int) -> Block | None:
+        with timed("read"):
+            return self._file.read(count)
 
     def _count(self, block: Block) -> None:
         with timed("decode"):
@@ -100,11 +133,11 @@ class InputFile:
         with timed("decode"):
             columns, refused = decode(block, self.kind)
         origin = Origin(
-            source=self._name,
+            source=self.name,
             partition=self.number,
             offset=block.first + np.arange(len(block), dtype=np.int64),
             raw=_raw_of(block),
-            ts_received=self._received,
+            ts_received=self._arrival(),
         )
         with timed("admit"):
             found: Admitted[Any] = self.door.admit(columns, origin, refused)  # type: ignore[arg-type]

@@ -34,10 +34,14 @@ class _Text(Protocol):
 
 
 class LineReader:
-    """Reads the lines of one file; errors as for ``flows.record_files.RecordFile``."""
+    """Reads the lines of one file; errors as for ``flows.record_files.RecordFile``.
 
-    def __init__(self, path: Path) -> None:
+    With ``follow`` the file may grow: a line counts when its end is there, and later reads go on.
+    """
+
+    def __init__(self, path: Path, *, follow: bool = False) -> None:
         self._path = path
+        self._follow = follow
         self._file: BinaryIO = path.open("rb", buffering=0)
         self._restart(0)
         self._record = 0
@@ -105,6 +109,9 @@ class LineReader:
                 break
             if len(text) > MAX_MESSAGE and b"\n" not in chunk:
                 return self._fill_cut(text)
+        if self._follow and b"\n" not in text:
+            self._lines, self._tail = [], text
+            return False
         lines = text.split(b"\n")
         self._tail = lines.pop() if len(lines) > 1 else b""
         self._end = self._start + len(text) - len(self._tail)

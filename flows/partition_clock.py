@@ -42,7 +42,8 @@ class PartitionClock:
     """The running maximum of one partition, fooled by no single future stamp.
 
     A record more than ``max_future`` ahead of the maximum (or the very first) is believed when more than half
-    of the next five records are at or beyond it - ``max_future``. Times in ms.
+    of the next five records are at or beyond it - ``max_future``. Where ``ceiling`` is set, as the live door
+    does, it alone decides: what is beyond it is from the future. Times in ms.
 
     >>> clock = PartitionClock(max_disorder=10_000, max_future=300_000)
     >>> times = np.array([0, 1_000, 9_000_000, 2_000, 3_000, 4_000, 5_000, 6_000])
@@ -51,12 +52,13 @@ class PartitionClock:
     (8, [True, True, False, True, True, True, True, True], 6000)
     """
 
-    __slots__ = ("max_disorder", "max_future", "maximum")
+    __slots__ = ("ceiling", "max_disorder", "max_future", "maximum")
 
     def __init__(self, max_disorder: int = 10_000, max_future: int = 300_000, maximum: int = NEVER) -> None:
         self.max_disorder = max_disorder
         self.max_future = max_future
         self.maximum = maximum
+        self.ceiling: int | None = None
 
     def judge(self, ts: Ints, allowance: Ints | None = None) -> Judgement:
         """Judge n records that follow those judged before; rows not released must be given again, first.
@@ -66,6 +68,8 @@ class PartitionClock:
         """
         if not len(ts):
             return Judgement(0, np.ones(0, np.bool_), ts)
+        if self.ceiling is not None:
+            return self._below(self.ceiling, ts)
         running = np.maximum.accumulate(np.concatenate(([self.maximum], ts)))
         if not (ts > running[:-1] + self.max_future).any():
             self.maximum = int(running[-1])
@@ -74,6 +78,12 @@ class PartitionClock:
         running = np.maximum.accumulate(np.concatenate(([self.maximum], ts[:released][honest])))
         self.maximum = int(running[-1])
         return Judgement(released, honest, running[:-1])
+
+    def _below(self, ceiling: int, ts: Ints) -> Judgement:
+        honest = ts <= ceiling
+        running = np.maximum.accumulate(np.concatenate(([self.maximum], ts[honest])))
+        self.maximum = int(running[-1])
+        return Judgement(len(ts), honest, running[:-1])
 
     def _hear(self, ts: Ints, allowance: Ints | None) -> tuple[Bools, int]:
         """Which rows are honest, and how many rows could be decided."""

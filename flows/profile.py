@@ -10,6 +10,9 @@ from time import perf_counter
 SECONDS: defaultdict[str, float] = defaultdict(float)
 """Seconds of this process by part: read, decode, admit, route, cases, shards, areas, outputs."""
 
+CALLS: defaultdict[str, int] = defaultdict(int)
+"""How often each part was at work."""
+
 
 @contextmanager
 def timed(part: str) -> Iterator[None]:
@@ -25,3 +28,4 @@ def timed(part: str) -> Iterator[None]:
         yield
     finally:
         SECONDS[part] += perf_counter() - begin
+        CALLS[part] += 1

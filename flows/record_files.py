@@ -50,7 +50,7 @@ class _Reader(Protocol):
 
 
 class RecordFile:
-    """A file of records of one kind, read block by block.
+    """A file of records of one kind, read block by block; with ``follow`` lines appended later come too.
 
     Raises:
         ValueError: a file name of another ending, or (while reading) a file that is damaged.
@@ -64,10 +64,10 @@ class RecordFile:
     ['s']
     """
 
-    def __init__(self, path: Path, kind: Kind) -> None:
+    def __init__(self, path: Path, kind: Kind, *, follow: bool = False) -> None:
         self.path, self.kind = path, kind
         self.total_bytes = path.stat().st_size
-        self._reader = _open(path)
+        self._reader = LineReader(path, follow=True) if follow else _open(path)
 
     def __enter__(self) -> Self:
         return self

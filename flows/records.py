@@ -24,7 +24,7 @@ from flows.batches import FINAL, ReadingBatch
 from flows.beginning import Beginning
 from flows.city import City
 from flows.failures import noted
-from flows.inputs import Input, InputFile, door
+from flows.inputs import Door, Input, InputFile, door
 from flows.pace import Pace
 from flows.pieces import BEFORE, CasePiece, Clock, FeedbackPiece, ShardPiece
 from flows.profile import SECONDS, timed
@@ -66,7 +66,7 @@ class ReplayPart(StatefulSourcePartition[Item, bytes]):
         self._router = Router(PART, lanes, city.plan.slice_ms, city.calendar.slice_origin)
         states = resume["files"] if resume else [None] * len(settings.inputs)
         self._files = [
-            InputFile(source, i, door(source.kind, city, settings.registry, state and state["door"]), state)
+            self._file(source, i, door(source.kind, city, settings.registry, state and state["door"]), state)
             for i, (source, state) in enumerate(zip(settings.inputs, states, strict=True))
         ]
         self._beginning = Beginning()
@@ -81,6 +81,9 @@ class ReplayPart(StatefulSourcePartition[Item, bytes]):
             self._restore(resume)
         self._read = 0
         self._advance()
+
+    def _file(self, source: Input, number: int, opened: Door, state: dict[str, Any] | None) -> InputFile:
+        return InputFile(source, number, opened, state)
 
     def _restore(self, resume: dict[str, Any]) -> None:
         self._router.restore(resume["router"])

@@ -72,6 +72,7 @@ class ReplayOptions:
     all_revisions: bool = False
     stop_after: str | None = None
     tz: str = "Asia/Shanghai"
+    city_id: str = "city"
     grid_level: int = 5
     grid: Path | None = None
     grid_code_field: str | None = None
@@ -113,11 +114,13 @@ def city_of(options: ReplayOptions) -> City:
     Raises:
         ValueError: one of them cannot be used.
     """
-    plan = Plan(_catalogue(options), Metrics.load())
+    plan = Plan(catalogue_of(options), Metrics.load())
     grid: CellSystem = BeidouGrid(options.grid_level)
     if options.grid is not None:
         grid = PolygonGrid.from_geojson(options.grid, options.grid_code_field or "code")
-    areas = Areas.from_codes(grid) if options.areas is None else Areas.from_geojson(options.areas, grid)
+    areas = Areas.from_codes(grid, options.city_id)
+    if options.areas is not None:
+        areas = Areas.from_geojson(options.areas, grid, options.city_id)
     return City(plan, Calendar(options.tz), grid, areas)
 
 
@@ -135,7 +138,7 @@ def flow_of(options: ReplayOptions, progress: Callable[[int], None]) -> Dataflow
             _inputs(options),
             city,
             lanes,
-            _registry(options),
+            registry_of(options),
             options.batch_size,
             options.out / PARTS / "totals.json",
             progress,
@@ -180,7 +183,8 @@ def _inputs(options: ReplayOptions) -> tuple[Input, ...]:
     )
 
 
-def _registry(options: ReplayOptions) -> Registry | None:
+def registry_of(options: ReplayOptions) -> Registry | None:
+    """The sensor registry, if one is named; what is wrong in it is said on stderr."""
     if options.sensors is None:
         return None
     registry, problems = read_registry(options.sensors, options.tz)
@@ -235,14 +239,15 @@ def _description(options: ReplayOptions) -> dict[str, Any]:
     return {
         "inputs": [[str(i.path.resolve()), i.kind, i.path.stat().st_size] for i in _inputs(options)],
         "lanes": options.lanes,
-        "catalogue": _catalogue(options).hash,
+        "catalogue": catalogue_of(options).hash,
         "grid": options.grid_level if options.grid is None else str(options.grid),
         "areas": str(options.areas and options.areas.resolve()),
         "tz": options.tz,
     }
 
 
-def _catalogue(options: ReplayOptions) -> Catalogue:
+def catalogue_of(options: ReplayOptions) -> Catalogue:
+    """The shipped indicators and those of the options."""
     whole = Catalogue.load([options.catalogue] if options.catalogue else [], dict(options.settings))
     return whole.only(options.indicators)
 
@@ -315,7 +320,7 @@ def _summary(options: ReplayOptions, begin: float, others_mb: float) -> Summary:
         seconds=seconds,
         readings_per_second=totals["readings"] / seconds if seconds else 0.0,
         peak_rss_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 + others_mb,
-        catalogue_hash=_catalogue(options).hash,
+        catalogue_hash=catalogue_of(options).hash,
         **COSTS.summary(),  # type: ignore[arg-type]
         profile={part: round(s, 4) for part, s in sorted(SECONDS.items())},
     )

@@ -126,12 +126,21 @@ class LineFiles(FixedPartitionedSink[Sequence[Any], int]):
         parts: names of the parts; the same at every start of one recovery folder.
         encode: record -> JSON, e.g. `plain_line` or `reject_line`.
         durable: with ``fsync`` at every snapshot; needless without recovery.
+        whole: write ``out/NAME.jsonl`` itself, as a live engine does that never finishes; for a single part.
     """
 
-    def __init__(
-        self, out: Path, name: str, parts: list[str], encode: Encode, *, durable: bool = True
+    def __init__(  # noqa: PLR0913 - what the parts share, given once
+        self,
+        out: Path,
+        name: str,
+        parts: list[str],
+        encode: Encode,
+        *,
+        durable: bool = True,
+        whole: bool = False,
     ) -> None:
-        self._stem = out / PARTS / name
+        self._stem = (out if whole else out / PARTS) / name
+        self._whole = whole
         self._parts = parts
         self._encode = encode
         self._durable = durable
@@ -143,5 +152,6 @@ class LineFiles(FixedPartitionedSink[Sequence[Any], int]):
     def build_part(self, step_id: str, for_part: str, resume_state: int | None) -> LinePart:
         """A new part, or one that goes on from its snapshot."""
         del step_id
-        path = self._stem.with_name(f"{self._stem.name}-{for_part}.jsonl")
+        part = "" if self._whole else f"-{for_part}"
+        path = self._stem.with_name(f"{self._stem.name}{part}.jsonl")
         return LinePart(path, self._encode, resume_state, durable=self._durable)

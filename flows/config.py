@@ -1,0 +1,234 @@
+"""The configuration of a live engine (``city.toml``): its sections, options, limits and examples.
+
+The types are the reference: ``docs/configuration.md`` is written from them (`flows.config_reference`), and
+``flows.config_file`` holds a file against them.
+
+>>> Configuration().prometheus.port, Configuration().engine.clock
+(None, 'wall')
+"""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+Kind = Literal["cell", "community", "street", "district", "city"]
+ClockMode = Literal["wall", "source"]
+
+Name = Annotated[str, Meta(min_length=1)]
+Positive = Annotated[float, Meta(gt=0)]
+NotNegative = Annotated[float, Meta(ge=0)]
+Seconds = Annotated[float, Meta(gt=0, le=600)]
+Count = Annotated[int, Meta(ge=1)]
+Lanes = Annotated[int, Meta(ge=1, le=64)]
+GridLevel = Annotated[int, Meta(ge=3, le=6)]
+Port = Annotated[int, Meta(ge=1, le=65_000)]
+
+
+def _about(en: str, zh: str, example: object) -> Meta:
+    """What the reference says of an option."""
+    return Meta(description=en, examples=[example], extra={"zh": zh})
+
+
+class CitySection(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """The city: where it is, what stands in it, what is computed.
+
+    城市：位置、点位与指标。
+    """
+
+    id: Annotated[Name, _about("Id of the area that is the whole city.", "全市区域的编号。", "wuhan")] = (
+        "city"
+    )
+    tz: Annotated[str, _about("Time zone: where midnight is.", "时区：零点在何时。", "Asia/Shanghai")] = (
+        "Asia/Shanghai"
+    )
+    areas: Annotated[
+        str | None,
+        _about(
+            "Areas as GeoJSON polygons; without: grid codes.",
+            "区域多边形 GeoJSON；缺省按网格码。",
+            "areas.geojson",
+        ),
+    ] = None
+    sensors: Annotated[
+        str | None,
+        _about(
+            "Sensor registry, CSV or Parquet; read again when it changes.",
+            "点位台账；改动后自动重读。",
+            "sensors.csv",
+        ),
+    ] = None
+    catalogue: Annotated[
+        str | None,
+        _about("Folder with further indicators (TOML).", "自有指标目录（TOML）。", "indicators"),
+    ] = None
+    grid_level: Annotated[GridLevel, _about("Level of the BeiDou grid.", "北斗网格级别。", 5)] = 5
+    grid: Annotated[
+        str | None,
+        _about(
+            "A grid of polygons instead of the BeiDou grid.", "以多边形网格代替北斗网格。", "grid.geojson"
+        ),
+    ] = None
+    grid_code_field: Annotated[
+        str | None,
+        _about(
+            "The property that holds a polygon's code; goes with grid.",
+            "多边形编码所在属性，与 grid 同用。",
+            "code",
+        ),
+    ] = None
+    settings: Annotated[
+        dict[str, float],
+        _about("Numbers of the city that formulas name.", "公式引用的城市参数。", {"design_storm": 60.0}),
+    ] = msgspec.field(default_factory=dict)
+
+
+class FilesSection(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Growing files of records: lines appended to them are followed.
+
+    持续追加的记录文件。
+    """
+
+    readings: Annotated[
+        list[str],
+        _about(
+            "Files of readings; one that is not there yet is waited for.",
+            "读数文件；尚不存在的会等待。",
+            ["readings.jsonl"],
+        ),
+    ] = msgspec.field(default_factory=list)
+    events: Annotated[list[str], _about("Files of events.", "事件文件。", ["events.jsonl"])] = msgspec.field(
+        default_factory=list
+    )
+    feedback: Annotated[list[str], _about("Files of feedback.", "处置反馈文件。", ["feedback.jsonl"])] = (
+        msgspec.field(default_factory=list)
+    )
+
+
+class EngineSection(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """How the engine runs.
+
+    引擎运行方式。
+    """
+
+    out: Annotated[
+        Name,
+        _about(
+            "Folder for rejects.jsonl, alerts.jsonl and incidents.jsonl.",
+            "输出目录：拒收、告警与事件单。",
+            "out",
+        ),
+    ] = "out"
+    recovery: Annotated[
+        str | None,
+        _about(
+            "Folder from which the engine goes on after a stop or crash.",
+            "恢复目录：停机或崩溃后接续。",
+            "state",
+        ),
+    ] = None
+    snapshot_every: Annotated[
+        Seconds, _about("Seconds between two recovery points.", "恢复点间隔（秒）。", 5.0)
+    ] = 5.0
+    clock: Annotated[
+        ClockMode,
+        _about(
+            "wall: the machine's clock judges stamps from the future and silence; source: the records' own.",
+            "wall：以本机时钟判断未来时间与静默；source：以记录自身时间判断。",
+            "wall",
+        ),
+    ] = "wall"
+    pace: Annotated[
+        Positive | None,
+        _about(
+            "At most so many seconds of event time a second; without: as fast as records come.",
+            "每秒最多推进的事件时间（秒）；缺省不限。",
+            60.0,
+        ),
+    ] = None
+    max_future: Annotated[
+        NotNegative,
+        _about("Seconds a stamp may be ahead of the clock.", "时间戳最多可超前的秒数。", 300.0),
+    ] = 300.0
+    idle_after: Annotated[
+        Positive,
+        _about(
+            "Seconds of silence after which an input that was read to its end holds nobody up.",
+            "读到末尾且静默这么多秒后，该输入不再拖住全局水位。",
+            60.0,
+        ),
+    ] = 60.0
+    batch_size: Annotated[Count, _about("Records decoded at a time.", "每批解码的记录数。", 10_000)] = 10_000
+    lanes: Annotated[
+        Lanes | None,
+        _about(
+            "Parts of the city computed side by side; fixed for the life of a recovery folder.",
+            "并行分片数；在恢复目录的生命期内不可变。",
+            4,
+        ),
+    ] = None
+
+
+class PrometheusSection(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Metrics for Prometheus.
+
+    监控指标。
+    """
+
+    port: Annotated[
+        Port | None,
+        _about(
+            "Port of the first process, which serves /metrics; process i has this port + i; without: none.",
+            "首个进程的端口（/metrics），进程 i 用 port + i；缺省不开。",
+            9464,
+        ),
+    ] = None
+    host: Annotated[Name, _about("Address to listen on.", "监听地址。", "127.0.0.1")] = "127.0.0.1"
+
+
+class HistorySection(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Closed windows as Parquet by hour.
+
+    按小时存档的窗口值。
+    """
+
+    folder: Annotated[
+        str | None, _about("Folder of the history; without: none is kept.", "历史目录；缺省不存。", "history")
+    ] = None
+    kinds: Annotated[
+        Annotated[list[Kind], Meta(min_length=1)],
+        _about(
+            "Kinds of areas that are kept.",
+            "存哪些层级的区域。",
+            ["street", "district", "city"],
+        ),
+    ] = msgspec.field(default_factory=lambda: ["cell", "community", "street", "district", "city"])
+    keep: Annotated[
+        str | None,
+        _about("How long an hour is kept; without: for ever.", "保留多久；缺省永久。", "30d"),
+    ] = None
+
+
+class Configuration(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """A whole ``city.toml``; paths are relative to the folder of the file."""
+
+    city: CitySection = msgspec.field(default_factory=CitySection)
+    files: FilesSection = msgspec.field(default_factory=FilesSection)
+    engine: EngineSection = msgspec.field(default_factory=EngineSection)
+    prometheus: PrometheusSection = msgspec.field(default_factory=PrometheusSection)
+    history: HistorySection = msgspec.field(default_factory=HistorySection)
+
+
+PATHS = (
+    ("city", "areas"),
+    ("city", "sensors"),
+    ("city", "catalogue"),
+    ("city", "grid"),
+    ("files", "readings"),
+    ("files", "events"),
+    ("files", "feedback"),
+    ("engine", "out"),
+    ("engine", "recovery"),
+    ("history", "folder"),
+)
+"""Options that are paths, or lists of paths."""

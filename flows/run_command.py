@@ -1,0 +1,109 @@
+"""``yiwang run``: a live engine from a configuration, its errors and its last words."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, Never
+
+import msgspec
+import typer
+from rich.console import Console
+
+from flows.config_file import ConfigurationError, load
+from flows.failures import root
+from flows.replay_command import summary_table
+
+if TYPE_CHECKING:
+    from flows.config import Configuration
+    from flows.run import RunSummary
+
+EPILOG = """Examples:
+
+  yiwang run --config city.toml
+
+  yiwang run --readings readings.jsonl --sensors sensors.csv --out out --prometheus 9464
+
+  yiwang run --config city.toml --recovery state --history history --clock source
+
+Lines appended to the files are followed. SIGTERM or Ctrl-C stops the engine: it writes a recovery point, lets
+its sinks finish and exits with 0. `yiwang config example` prints a configuration with every option."""
+
+Files = Annotated[list[Path] | None, typer.Option(metavar="F", help="Files to follow; repeatable.")]
+
+
+def run(
+    config: Annotated[Path | None, typer.Option(metavar="TOML", help="The configuration.")] = None,
+    readings: Files = None,
+    events: Files = None,
+    feedback: Files = None,
+    sensors: Annotated[Path | None, typer.Option(metavar="F", help="Sensor registry.")] = None,
+    areas: Annotated[Path | None, typer.Option(metavar="F", help="Areas, GeoJSON.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for the line files.")] = None,
+    recovery: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder from which a stopped engine goes on.")
+    ] = None,
+    history: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder that keeps closed windows, by hour.")
+    ] = None,
+    prometheus: Annotated[
+        int | None, typer.Option(metavar="PORT", help="Serve metrics on this port.")
+    ] = None,
+    clock: Annotated[
+        Literal["wall", "source"] | None,
+        typer.Option(help="Whose time judges the future and silence; default: wall.", show_default=False),
+    ] = None,
+    pace: Annotated[
+        float | None, typer.Option(metavar="N", help="At most N seconds of event time a second.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="On exit, the totals as JSON alone.")] = False,
+) -> None:
+    """Run the engine on growing files until it is stopped; options given here override the configuration."""
+    given = {
+        "files.readings": _texts(readings),
+        "files.events": _texts(events),
+        "files.feedback": _texts(feedback),
+        "city.sensors": _text(sensors),
+        "city.areas": _text(areas),
+        "engine.out": _text(out),
+        "engine.recovery": _text(recovery),
+        "engine.clock": clock,
+        "engine.pace": pace,
+        "history.folder": _text(history),
+        "prometheus.port": prometheus,
+    }
+    try:
+        settings = load(config, given)
+    except ConfigurationError as error:
+        _fail(error, 2)
+    summary = perform(settings)
+    if as_json:
+        typer.echo(msgspec.json.encode(summary))
+    Console(stderr=True).print(summary_table(msgspec.to_builtins(summary), settings.city.tz))
+
+
+def perform(settings: "Configuration") -> "RunSummary":
+    """Run; exit code 2 for a configuration that cannot be used, 1 for failed work."""
+    from flows.run import Engine
+
+    console = Console(stderr=True, highlight=False)
+    engine = Engine(settings, say=lambda text: console.print(text, markup=False, soft_wrap=True))
+    try:
+        return engine.run()
+    except ValueError as error:
+        _fail(error, 2)
+    except (OSError, RuntimeError) as error:
+        cause = root(error)
+        if not isinstance(cause, (OSError, ValueError, MemoryError)):
+            raise
+        _fail(cause, 1)
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else str(path)
+
+
+def _texts(paths: list[Path] | None) -> list[str] | None:
+    return [str(path) for path in paths] if paths else None
+
+
+def _fail(error: BaseException, code: int) -> Never:
+    Console(stderr=True).print(f"Error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+    raise typer.Exit(code) from error

@@ -1,0 +1,178 @@
+"""What a running engine says of itself: counts, clocks, costs → families, asked for at every scrape.
+
+Nothing is counted twice: the doors have their tallies, the steps their seconds, the snapshots their costs.
+"""
+
+from __future__ import annotations
+
+import platform
+from bisect import bisect_left
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from itertools import islice
+
+from flows.city import City
+from flows.pieces import BEFORE, MAX_DISORDER
+from flows.profile import CALLS, SECONDS
+from flows.run_input import GrowingFile
+from flows.run_source import LivePart
+from flows.snapshots import COSTS
+from indicators.catalogue import Catalogue
+from sinks.prometheus import Family, Sample, Spread
+
+_REMEMBERED = 4_096
+"""Seconds of event time whose arrival is remembered, for the latency of alerts."""
+
+
+@dataclass(slots=True)
+class Trail:
+    """When the engine's clock came to which event time.
+
+    >>> trail = Trail()
+    >>> trail.note(60_000, 5.0); trail.note(70_500, 6.0)
+    >>> trail.decidable(60_000, False), trail.decidable(60_000, True), trail.decidable(99_000, False)
+    (6.0, 5.0, None)
+    """
+
+    steps: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
+
+    def note(self, clock: int, wall: float) -> None:
+        """The clock (running maximum of the slowest input, ms) is here now."""
+        if clock != BEFORE and (not self.steps or clock > self.steps[-1][0]):
+            self.steps.append((clock, wall))
+
+    def decidable(self, decided_ts: int, early: bool) -> float | None:  # noqa: FBT001 - a callback
+        """When the record came that let something be decided at an event time; None if not known."""
+        needed = decided_ts if early else decided_ts + MAX_DISORDER
+        place = bisect_left(self.steps, (needed, float("-inf")))
+        if place == len(self.steps) or (place == 0 and self.steps[0][0] > needed and self._full):
+            return None
+        return next(islice(self.steps, place, None))[1]
+
+    @property
+    def _full(self) -> bool:
+        return len(self.steps) == self.steps.maxlen
+
+
+@dataclass(slots=True)
+class EngineFigures:
+    """The figures of one process.
+
+    Attributes:
+        process: its number.
+        city: the catalogue whose version it tells.
+        now: seconds of event time that count as now; of the watermark's lag.
+        source: the record source, if this process has it.
+    """
+
+    process: int
+    city: City
+    now: Callable[[], float]
+    source: LivePart | None = None
+    trail: Trail = field(default_factory=Trail)
+    _pauses: tuple[int, float] = (0, 0.0)
+
+    def note(self, clock: int, wall: float) -> None:
+        """After a turn of the source: where its clock is; pauses so far, which nobody else sums up here."""
+        self.trail.note(clock, wall)
+        if COSTS.pauses:
+            count, seconds = self._pauses
+            self._pauses = count + len(COSTS.pauses), seconds + sum(COSTS.pauses)
+            COSTS.pauses.clear()
+
+    def families(self) -> Iterator[Family]:
+        """What a scrape gets."""
+        yield from self._process()
+        yield from self._costs()
+        if self.source is not None:
+            yield from _counts(self.source)
+            yield from self._clocks(self.source)
+
+    def _process(self) -> Iterator[Family]:
+        catalogue = self.city.plan.catalogue
+        yield _gauge("yiwang_up", "Whether this process runs.", ("worker",), [((str(self.process),), 1)])
+        labels = (version("yiwang"), platform.python_version(), version("bytewax"))
+        names = ("version", "python", "bytewax")
+        yield _gauge("yiwang_build_info", "Versions of the engine.", names, [(labels, 1)])
+        text = "The catalogue in force."
+        told = [((catalogue.version, catalogue.hash), 1)]
+        yield _gauge("yiwang_catalogue_info", text, ("version", "hash"), told)
+        yield _names(catalogue)
+
+    def _costs(self) -> Iterator[Family]:
+        steps = [Spread((step,), CALLS[step], seconds) for step, seconds in sorted(SECONDS.items())]
+        text = "Seconds of work, by part of the engine."
+        yield Family("yiwang_batch_seconds", "summary", text, ("step",), spreads=steps)
+        text = "Seconds for which recovery points held up reading."
+        yield Family("yiwang_snapshot_seconds", "summary", text, spreads=[Spread((), *self._pauses)])
+        text = "Size of the state in a recovery point."
+        yield _gauge("yiwang_snapshot_bytes", text, (), [((), sum(list(COSTS.sizes.values())))])
+
+    def _clocks(self, source: LivePart) -> Iterator[Family]:
+        watermark = source.watermark
+        if watermark != BEFORE:
+            text = "How far the watermark is behind now."
+            lag = self.now() - watermark / 1000
+            yield _gauge("yiwang_watermark_lag_seconds", text, (), [((), lag)])
+            text = "The watermark, seconds since 1970: no record in time before it is still to come."
+            yield _gauge("yiwang_watermark_timestamp_seconds", text, (), [((), watermark / 1000)])
+        held = source.held_by
+        text = "1 for an input that holds the watermark while others have gone on."
+        samples = [((name,), int(file is held)) for name, file in _named(source)]
+        yield _gauge("yiwang_watermark_held", text, ("partition",), samples)
+
+
+def _counts(source: LivePart) -> Iterator[Family]:
+    """Records by what became of them: accepted + rejected + duplicates = received, but for those held."""
+    tallies = [(name, file.kind, file.tally) for name, file in _named(source)]
+    received = [((name, kind), tally.received) for name, kind, tally in tallies]
+    yield _counter("yiwang_records_total", "Records received.", ("source", "kind"), received)
+    for kind in ("readings", "events", "feedback"):
+        accepted = [((name,), tally.accepted) for name, k, tally in tallies if k == kind]
+        yield _counter(f"yiwang_{kind}_total", f"{kind.capitalize()} accepted.", ("source",), accepted)
+    reasons: Counter[str] = Counter()
+    for _, _, tally in tallies:
+        reasons.update(dict(tally.rejected))
+    rejected = [((reason,), n) for reason, n in sorted(reasons.items())]
+    yield _counter("yiwang_rejected_total", "Records refused.", ("reason",), rejected)
+    for name, text in _SUMS.items():
+        total = sum(getattr(tally, name) for _, _, tally in tallies)
+        yield _counter(f"yiwang_{name}_total", text, (), [((), total)])
+    held = sum(tally.held for _, _, tally in tallies)
+    yield _gauge(
+        "yiwang_records_held", "Records not judged yet: one may be from the future.", (), [((), held)]
+    )
+
+
+def _named(source: LivePart) -> list[tuple[str, GrowingFile]]:
+    """Every input with its file's name, numbered where several have the same."""
+    count = Counter(file.name for file in source.files)
+    return [(f.name if count[f.name] == 1 else f"{f.name}#{f.number}", f) for f in source.files]
+
+
+_SUMS = {
+    "duplicates": "Records that repeat one received before.",
+    "late": "Accepted records that came more than ten seconds behind their input.",
+}
+
+
+def _names(catalogue: Catalogue) -> Family:
+    labels = ("indicator", "name_zh", "name_en", "theme", "unit")
+    samples = [
+        ((i.id, i.entry.name_zh, i.entry.name_en, i.entry.theme, i.entry.unit), 1)
+        for i in catalogue.indicators
+    ]
+    return _gauge("yiwang_indicator_info", "Names and units of the indicators.", labels, samples)
+
+
+Told = Iterable[tuple[tuple[str, ...], float]]
+
+
+def _gauge(name: str, text: str, labels: tuple[str, ...], samples: Told) -> Family:
+    return Family(name, "gauge", text, labels, [Sample(*one) for one in samples])
+
+
+def _counter(name: str, text: str, labels: tuple[str, ...], samples: Told) -> Family:
+    return Family(name, "counter", text, labels, [Sample(*one) for one in samples])

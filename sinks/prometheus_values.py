@@ -1,0 +1,158 @@
+"""Values and levels of city, districts and streets as gauges: the newest window of each, until data stop.
+
+    ("areas", ValueFrame) ─▶ Latest ─▶ families, when scraped
+
+Cells and communities are too many to be labels: they live in Redis and in the history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from bytewax.outputs import DynamicSink, FixedPartitionedSink, StatefulSinkPartition, StatelessSinkPartition
+from numpy.typing import NDArray
+
+from sinks.prometheus import Family, Sample
+from sinks.table_file import KINDS, ValueFrame
+
+_LOWEST = KINDS.index("street")
+_LABELS = ("indicator", "area", "kind")
+
+
+@dataclass(slots=True)
+class Latest:
+    """The newest value of each (indicator, area, kind): window end ms, value or None, level.
+
+    >>> latest = Latest()
+    >>> latest.take(ValueFrame("air.aqi", 4, ["city"], 60_000, np.array([57.0]), np.array([0]), np.array([9]),
+    ...                        np.array([1.0]), 0, 0))
+    >>> [family.samples[0].value for family in latest.families()]
+    [57.0, 0]
+    """
+
+    rows: dict[tuple[str, str, str], tuple[int, float | None, int]] = field(default_factory=dict)
+    revisions: int = 0
+
+    def take(self, frame: ValueFrame) -> None:
+        """Take the rows of a frame; an older window than the one shown only counts as a revision."""
+        n = len(frame)
+        kind, end, revision = (
+            np.broadcast_to(np.asarray(column), n)
+            for column in (frame.kind, frame.window_end, frame.revision)
+        )
+        self.revisions += int(np.count_nonzero(revision))
+        for i in _last(kind, end, frame.area).tolist():
+            area = frame.area[i]
+            text = area if isinstance(area, str) else area.decode()
+            key = (frame.indicator, text, KINDS[kind[i]])
+            known = self.rows.get(key)
+            if known is None or end[i] >= known[0]:
+                value = float(frame.value[i])
+                self.rows[key] = int(end[i]), None if np.isnan(value) else value, int(frame.level[i])
+
+    def families(self) -> Iterator[Family]:
+        """What a scrape gets: an area without data has no sample."""
+        rows = [
+            (key, value, level) for key, (_, value, level) in list(self.rows.items()) if value is not None
+        ]
+        values = [Sample(key, value) for key, value, _ in rows]
+        levels = [Sample(key, level) for key, _, level in rows]
+        yield Family(
+            "yiwang_indicator_value",
+            "gauge",
+            "Value of an indicator's newest window, in the indicator's unit.",
+            _LABELS,
+            values,
+        )
+        yield Family(
+            "yiwang_indicator_level",
+            "gauge",
+            "Level of an indicator: 0 none, 1 blue, 2 yellow, 3 orange, 4 red.",
+            _LABELS,
+            levels,
+        )
+
+
+def _last(
+    kind: NDArray[Any], end: NDArray[Any], area: Sequence[Any] | NDArray[np.bytes_]
+) -> NDArray[np.int64]:
+    """Of each area that is shown the row with the latest window; of equal ones the last."""
+    shown = np.flatnonzero(kind >= _LOWEST)
+    if len(shown) < 2:
+        return shown
+    _, number = np.unique(np.asarray(area)[shown], return_inverse=True)
+    order = np.lexsort((shown, end[shown], number))
+    last = np.append(np.diff(number[order]) != 0, True)
+    return np.asarray(np.sort(shown[order[last]]))
+
+
+class _Part(StatefulSinkPartition[ValueFrame, dict[str, Any]]):
+    def __init__(self, latest: Latest) -> None:
+        self._latest = latest
+
+    def write_batch(self, values: Iterable[ValueFrame]) -> None:
+        for frame in values:
+            self._latest.take(frame)
+
+    def snapshot(self) -> dict[str, Any]:
+        return {"rows": dict(self._latest.rows)}
+
+
+class ValueGauges(FixedPartitionedSink[ValueFrame, dict[str, Any]]):
+    """Sink of the area step's frames into a `Latest`; it goes on with what it showed before a restart.
+
+    One part: the engine gives it to the process that has the source, too.
+    """
+
+    def __init__(self, latest: Latest) -> None:
+        self._latest = latest
+
+    def list_parts(self) -> list[str]:
+        """The one part."""
+        return ["areas"]
+
+    def build_part(self, step_id: str, for_part: str, resume_state: dict[str, Any] | None) -> _Part:
+        """The part, with what a snapshot says was shown."""
+        del step_id, for_part
+        if resume_state is not None:
+            self._latest.rows.update(resume_state["rows"])
+        return _Part(self._latest)
+
+
+@dataclass(slots=True)
+class Revisions:
+    """How many rows of this process were published again after late records."""
+
+    count: int = 0
+
+    def families(self) -> Iterator[Family]:
+        """What a scrape gets."""
+        text = "Rows published again because records came late, all areas."
+        yield Family("yiwang_revisions_total", "counter", text, (), [Sample((), self.count)])
+
+
+class _RevisionPart(StatelessSinkPartition[tuple[str, ValueFrame]]):
+    def __init__(self, revisions: Revisions) -> None:
+        self._revisions = revisions
+
+    def write_batch(self, items: list[tuple[str, ValueFrame]]) -> None:
+        for _, frame in items:
+            if np.ndim(frame.revision):
+                self._revisions.count += int(np.count_nonzero(frame.revision))
+            elif frame.revision:
+                self._revisions.count += len(frame)
+
+
+class RevisionCounter(DynamicSink[tuple[str, ValueFrame]]):
+    """Sink of all frames of a process into its `Revisions`; it begins at 0 after a restart."""
+
+    def __init__(self, revisions: Revisions) -> None:
+        self._revisions = revisions
+
+    def build(self, step_id: str, worker_index: int, worker_count: int) -> _RevisionPart:
+        """The part of this process."""
+        del step_id, worker_index, worker_count
+        return _RevisionPart(self._revisions)
