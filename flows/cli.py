@@ -6,7 +6,15 @@ from typing import Annotated
 
 import typer
 
-from flows import demo_command, import_command, replay_command, run_command, score_command, simulate_command
+from flows import (
+    demo_command,
+    history_command,
+    import_command,
+    replay_command,
+    run_command,
+    score_command,
+    simulate_command,
+)
 from flows.catalogue_command import app as catalogue
 from flows.config_command import app as config
 from flows.grid_command import app as grid
@@ -24,6 +32,9 @@ app.command("replay", epilog=replay_command.EPILOG)(replay_command.replay)
 app.command("simulate", epilog=simulate_command.EPILOG)(simulate_command.simulate)
 app.command("score", epilog=score_command.EPILOG)(score_command.score)
 app.command("run", epilog=run_command.EPILOG)(run_command.run)
+app.command("history", cls=history_command.PlotCommand, epilog=history_command.EPILOG)(
+    history_command.history
+)
 app.command("import", epilog=import_command.EPILOG)(import_command.import_records)
 app.add_typer(catalogue, name="catalogue")
 app.add_typer(config, name="config")

@@ -32,6 +32,9 @@ from flows.run_areas import Districts
 from flows.run_metrics import EngineFigures
 from flows.run_source import LivePart, LiveSource
 from flows.steps import CITY, NoControl, Run
+from indicators.durations import milliseconds
+from sinks.history import History
+from sinks.history_hours import HOUR
 from sinks.line_files import LineFiles, plain_line, reject_line
 from sinks.nowhere import Nowhere
 from sinks.prometheus import Source, served
@@ -143,6 +146,8 @@ class Engine:
         lanes = Lanes(lane_count(options), city.grid)
         durable = options.recovery is not None
         taps, sources = self._taps(city, figures)
+        if self.config.history.folder is not None:
+            taps = (Tap("values_history", "values", self._history(lanes, durable=durable)), *taps)
         ends = Ends(
             records=self._records(options, city, lanes, figures),
             control=NoControl(),
@@ -177,6 +182,12 @@ class Engine:
             reached=figures.note,
             built=lambda part: self._built(part, figures),
         )
+
+    def _history(self, lanes: Lanes, *, durable: bool) -> History:
+        wanted = self.config.history
+        keep = None if wanted.keep is None else -(-milliseconds(wanted.keep) // HOUR)
+        folder = Path(wanted.folder or "")
+        return History(folder, [*lanes.shards, "areas"], wanted.kinds, keep, durable=durable)
 
     def _built(self, part: LivePart, figures: EngineFigures) -> None:
         self.source = figures.source = part

@@ -181,6 +181,15 @@ def _batches(segments: Iterable[Path], fields: list[int] | None = None) -> Itera
             yield from reader
 
 
+def batches(path: Path, *, torn: bool = False) -> Iterator[Arrow]:
+    """The record batches of a segment; with ``torn`` those that are there whole, where its end may not be."""
+    try:
+        yield from _batches([path])
+    except (pa.ArrowInvalid, OSError):
+        if not torn:
+            raise
+
+
 def _tally(segments: Sequence[Path]) -> Counter[tuple[str, int]]:
     """Rows of every (indicator, window end)."""
     tally: Counter[tuple[str, int]] = Counter()
