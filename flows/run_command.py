@@ -40,6 +40,10 @@ def run(
     recovery: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder from which a stopped engine goes on.")
     ] = None,
+    snapshot_every: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="Time between two recovery points.")
+    ] = None,
+    batch_size: Annotated[int | None, typer.Option(metavar="N", help="Records decoded at a time.")] = None,
     history: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder that keeps closed windows, by hour.")
     ] = None,
@@ -64,6 +68,8 @@ def run(
         "city.areas": _text(areas),
         "engine.out": _text(out),
         "engine.recovery": _text(recovery),
+        "engine.snapshot_every": snapshot_every,
+        "engine.batch_size": batch_size,
         "engine.clock": clock,
         "engine.pace": pace,
         "history.folder": _text(history),

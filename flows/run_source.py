@@ -140,6 +140,13 @@ class LivePart(ReplayPart):
             return None
         return slowest
 
+    def _note_pause(self) -> None:
+        """As a replay does, without the time for which there was nothing to read."""
+        if self._held is not None:
+            since, busy = self._held
+            self._held = since + self._wait, busy
+        super()._note_pause()
+
     def _reload(self) -> None:
         """Take over a registry that has changed; one that cannot be read leaves the old one in force."""
         written = _written(self._live.sensors)
