@@ -169,6 +169,23 @@ class EngineSection(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     ] = None
 
 
+class RedisSection(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Where dashboards and departments read: state, alerts, the dispatch queue.
+
+    看板与各部门读取的地方：状态、告警、处置队列。
+    """
+
+    url: Annotated[
+        str | None,
+        _about(
+            "The server: redis://, rediss://, unix:// or sentinel; embedded starts one; without: none.",
+            "服务器地址；embedded 表示自带一个；缺省不用。",
+            "redis://127.0.0.1:6379/0",
+        ),
+    ] = None
+    prefix: Annotated[Name, _about("What all key names begin with.", "所有键名的前缀。", "yw:")] = "yw:"
+
+
 class PrometheusSection(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """Metrics for Prometheus.
 
@@ -215,6 +232,7 @@ class Configuration(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     city: CitySection = msgspec.field(default_factory=CitySection)
     files: FilesSection = msgspec.field(default_factory=FilesSection)
     engine: EngineSection = msgspec.field(default_factory=EngineSection)
+    redis: RedisSection = msgspec.field(default_factory=RedisSection)
     prometheus: PrometheusSection = msgspec.field(default_factory=PrometheusSection)
     history: HistorySection = msgspec.field(default_factory=HistorySection)
 

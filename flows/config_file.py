@@ -154,6 +154,10 @@ def _unfit(found: Configuration) -> list[str]:
         faults.append(
             f"{given}: city.grid and city.grid_code_field go together; found one; give both or none"
         )
+    url = found.redis.url
+    if url is not None and url != "embedded" and "://" not in url:
+        example = "write e.g. url = 'redis://127.0.0.1:6379/0', or embedded"
+        faults.append(f"redis.url: expected the address of a server; found {url!r}; {example}")
     if found.history.keep is not None:
         try:
             milliseconds(found.history.keep)

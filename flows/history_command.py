@@ -1,6 +1,7 @@
 """``yiwang history``: an indicator's values over time in one area, as a table, as JSON, or drawn."""
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
@@ -72,7 +73,8 @@ def history(
     if plot is None:
         Console().print(_table(rows, title, unit, ZoneInfo(tz)))
     else:
-        _draw(rows, title, unit, ZoneInfo(tz), plot)
+        raises = known[indicator].raises if indicator in known else ()
+        _draw(rows, (title, unit, raises), ZoneInfo(tz), plot)
 
 
 def _rows(folder: Path, indicator: str, area: str, last: str) -> "pl.DataFrame":
@@ -130,9 +132,10 @@ def _table(rows: "pl.DataFrame", title: str, unit: str, zone: ZoneInfo) -> Table
     return table
 
 
-def _draw(rows: "pl.DataFrame", title: str, unit: str, zone: ZoneInfo, plot: str) -> None:
+def _draw(rows: "pl.DataFrame", about: tuple[str, str, Sequence[float]], zone: ZoneInfo, plot: str) -> None:
     from flows.history_plot import svg, terminal
 
+    title, unit, raises = about
     ends = [_local(end, zone) for end in rows["window_end"].to_list()]
     points = list(zip(ends, rows["value"].to_list(), strict=True))
     if plot == _TERMINAL:
@@ -140,7 +143,7 @@ def _draw(rows: "pl.DataFrame", title: str, unit: str, zone: ZoneInfo, plot: str
         console.print(title, markup=False, highlight=False)
         console.print(terminal(points, unit, console.width), markup=False, highlight=False, soft_wrap=True)
         return
-    svg(points, title, unit, Path(plot))
+    Path(plot).write_text(svg(points, title, unit, raises), encoding="utf-8")
     Console(stderr=True).print(f"{len(points)} windows drawn in {plot}", markup=False, soft_wrap=True)
 
 

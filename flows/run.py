@@ -11,7 +11,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -26,12 +27,13 @@ from flows.inputs import Input
 from flows.record_files import SUFFIXES
 from flows.records import PART
 from flows.recovery_folder import RecoveryFolder
+from flows.redis_ends import redis_settings, redis_taps
 from flows.replay import ReplayOptions, catalogue_of, city_of, lane_count, registry_of, run_flow
 from flows.router import Lanes
-from flows.run_areas import Districts
 from flows.run_metrics import EngineFigures
 from flows.run_source import LivePart, LiveSource
 from flows.steps import CITY, NoControl, Run
+from geo.areas import AreaKind
 from indicators.durations import milliseconds
 from sinks.history import History
 from sinks.history_hours import HOUR
@@ -40,6 +42,8 @@ from sinks.nowhere import Nowhere
 from sinks.prometheus import Source, served
 from sinks.prometheus_alerts import AlertCounter, AlertFigures, IncidentGauge
 from sinks.prometheus_values import Latest, RevisionCounter, Revisions, ValueGauges
+from sinks.redis_keys import Keys
+from sinks.redis_server import embedded_server
 
 
 class RunSummary(msgspec.Struct, kw_only=True):
@@ -122,9 +126,13 @@ class Engine:
                 resume = folder.take_up(_description(options, self.config))
             if not resume:
                 _set_aside(options.out)
+            redis = self.config.redis.url
+            if redis == "embedded":
+                redis = stack.enter_context(embedded_server()).url
+                self.say(f"redis: {redis}")
             city = city_of(options)
             figures = EngineFigures(self.process, city, self.now)
-            flow, sources = self._flow(options, city, figures)
+            flow, sources = self._flow(options, city, figures, redis)
             if self.config.prometheus.port is not None:
                 port = self.config.prometheus.port + self.process
                 stack.enter_context(served(sources, self.config.prometheus.host, port))
@@ -141,13 +149,17 @@ class Engine:
         return self.wall()
 
     def _flow(
-        self, options: ReplayOptions, city: City, figures: EngineFigures
+        self, options: ReplayOptions, city: City, figures: EngineFigures, redis: str | None
     ) -> tuple[Dataflow, list[Source]]:
         lanes = Lanes(lane_count(options), city.grid)
         durable = options.recovery is not None
         taps, sources = self._taps(city, figures)
         if self.config.history.folder is not None:
             taps = (Tap("values_history", "values", self._history(lanes, durable=durable)), *taps)
+        if redis is not None:
+            settings = redis_settings(redis, durable=durable)
+            settings = replace(settings, keys=Keys(self.config.redis.prefix))
+            taps = (*redis_taps(city, lanes.shards, settings, int(self.wall() * 1000)), *taps)
         ends = Ends(
             records=self._records(options, city, lanes, figures),
             control=NoControl(),
@@ -198,10 +210,10 @@ class Engine:
         sources: list[Source] = [figures.families]
         if self.config.prometheus.port is not None:
             themes = {i.id: i.entry.theme for i in city.plan.catalogue.indicators}
-            districts = Districts(city.areas)
+            district = lru_cache(1 << 16)(lambda kind, area: city.areas.district(AreaKind.of(kind), area))
             alerts = AlertFigures(
                 themes,
-                lambda one: districts.of(one.kind, one.area),
+                lambda one: district(one.kind, one.area),
                 figures.trail.decidable,
                 self.now,
                 self.wall,

@@ -47,6 +47,9 @@ def run(
     history: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder that keeps closed windows, by hour.")
     ] = None,
+    redis: Annotated[
+        str | None, typer.Option(metavar="URL|embedded", help="Redis that mirrors the state.")
+    ] = None,
     prometheus: Annotated[
         int | None, typer.Option(metavar="PORT", help="Serve metrics on this port.")
     ] = None,
@@ -73,6 +76,7 @@ def run(
         "engine.clock": clock,
         "engine.pace": pace,
         "history.folder": _text(history),
+        "redis.url": redis,
         "prometheus.port": prometheus,
     }
     try:

@@ -171,16 +171,15 @@ def _write_rows(file: TextIO, rows: Iterable[Mapping[str, Any]]) -> None:
 
 
 def _configuration(city: City, file_format: Format) -> str:
-    """The text of ``city.toml``: which city this is, and its files, beside it."""
+    """The text of ``city.toml``, as ``yiwang run`` takes it: which city this is, and its files beside it."""
     return (
         f"# A simulated city: seed {city.seed}, {city.sensors} sensors, {city.hours:g} hours.\n"
         "[city]\n"
-        f'id = "{CITY["id"]}"\n'
-        f'name_zh = "{CITY["name_zh"]}"\n'
-        f'tz = "{city.tz}"\n\n'
-        "[inputs]\n"
-        f'readings = "readings.{file_format}"\n'
-        'events = "events.jsonl"\n'
+        f'id = "{CITY["id"]}"  # {CITY["name_zh"]}\n'
+        f'tz = "{city.tz}"\n'
         'sensors = "sensors.csv"\n'
-        'areas = "areas.geojson"\n'
+        'areas = "areas.geojson"\n\n'
+        "[files]\n"
+        f'readings = ["readings.{file_format}"]\n'
+        'events = ["events.jsonl"]\n'
     )

@@ -169,7 +169,8 @@ def _frame(indicator: str, rows: pl.DataFrame) -> ValueFrame:
     return ValueFrame(
         indicator=indicator,
         kind=rows["kind"].to_physical().cast(pl.UInt8).to_numpy(),
-        area=rows["area"].to_list(),
+        names=rows["area"].to_list(),
+        place=None,
         window_end=rows["window_end"].dt.epoch("ms").to_numpy(),
         value=rows["value"].fill_null(np.nan).to_numpy(),
         level=rows["level"].cast(pl.UInt8).to_numpy(),

@@ -59,7 +59,7 @@ def rows_of(segments: Iterable[Path], *, torn: bool = False) -> pl.DataFrame:
     frames = [pl.DataFrame(batch) for path in segments for batch in batches(path, torn=torn)]
     if not frames:
         return empty()
-    frames = [frame.with_columns(pl.col("indicator").cast(pl.String)) for frame in frames]
+    frames = [frame.with_columns(pl.col("indicator", "area").cast(pl.String)) for frame in frames]
     rows = pl.concat(frames)
     return rows.select(
         "indicator",
@@ -160,10 +160,13 @@ def chosen(frame: ValueFrame, kinds: Sequence[int]) -> ValueFrame | None:
         return None
     if len(keep) == len(frame):
         return frame
-    columns = {name: getattr(frame, name) for name in frame.__slots__ if name not in {"indicator", "area"}}
-    area = [frame.area[i] for i in keep] if isinstance(frame.area, list) else frame.area[keep]
+    columns = {name: getattr(frame, name) for name in _COLUMNS}
     rows = {name: column[keep] if np.ndim(column) else column for name, column in columns.items()}
-    return ValueFrame(indicator=frame.indicator, area=area, **rows)
+    place = keep if frame.place is None else frame.place[keep]
+    return ValueFrame(indicator=frame.indicator, names=frame.names, place=place, **rows)
+
+
+_COLUMNS = ("kind", "window_end", "value", "level", "n", "coverage", "revision", "status")
 
 
 def _named(names: Sequence[str], column: str, kind: pl.Enum) -> pl.Expr:

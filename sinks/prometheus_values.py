@@ -7,7 +7,7 @@ Cells and communities are too many to be labels: they live in Redis and in the h
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,27 +27,21 @@ class Latest:
     """The newest value of each (indicator, area, kind): window end ms, value or None, level.
 
     >>> latest = Latest()
-    >>> latest.take(ValueFrame("air.aqi", 4, ["city"], 60_000, np.array([57.0]), np.array([0]), np.array([9]),
-    ...                        np.array([1.0]), 0, 0))
+    >>> value, level, n, coverage = np.array([57.0]), np.array([0]), np.array([9]), np.array([1.0])
+    >>> latest.take(ValueFrame("air.aqi", 4, ["city"], None, 60_000, value, level, n, coverage, 0, 0))
     >>> [family.samples[0].value for family in latest.families()]
     [57.0, 0]
     """
 
     rows: dict[tuple[str, str, str], tuple[int, float | None, int]] = field(default_factory=dict)
-    revisions: int = 0
 
     def take(self, frame: ValueFrame) -> None:
-        """Take the rows of a frame; an older window than the one shown only counts as a revision."""
+        """Take the rows of a frame; an older window than the one shown changes nothing."""
         n = len(frame)
-        kind, end, revision = (
-            np.broadcast_to(np.asarray(column), n)
-            for column in (frame.kind, frame.window_end, frame.revision)
-        )
-        self.revisions += int(np.count_nonzero(revision))
-        for i in _last(kind, end, frame.area).tolist():
-            area = frame.area[i]
-            text = area if isinstance(area, str) else area.decode()
-            key = (frame.indicator, text, KINDS[kind[i]])
+        kind, end = (np.broadcast_to(np.asarray(column), n) for column in (frame.kind, frame.window_end))
+        area = frame.area
+        for i in _last(kind, end, area).tolist():
+            key = (frame.indicator, area[i].decode(), KINDS[kind[i]])
             known = self.rows.get(key)
             if known is None or end[i] >= known[0]:
                 value = float(frame.value[i])
@@ -76,14 +70,12 @@ class Latest:
         )
 
 
-def _last(
-    kind: NDArray[Any], end: NDArray[Any], area: Sequence[Any] | NDArray[np.bytes_]
-) -> NDArray[np.int64]:
+def _last(kind: NDArray[Any], end: NDArray[Any], area: NDArray[np.bytes_]) -> NDArray[np.int64]:
     """Of each area that is shown the row with the latest window; of equal ones the last."""
     shown = np.flatnonzero(kind >= _LOWEST)
     if len(shown) < 2:
         return shown
-    _, number = np.unique(np.asarray(area)[shown], return_inverse=True)
+    _, number = np.unique(area[shown], return_inverse=True)
     order = np.lexsort((shown, end[shown], number))
     last = np.append(np.diff(number[order]) != 0, True)
     return np.asarray(np.sort(shown[order[last]]))

@@ -3,13 +3,13 @@
 import hashlib
 import json
 import time
-import tomllib
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
+from flows.config_file import load
 from flows.registry import read_registry
 from flows.replay import ReplayOptions, replay
 from geo.coordinates import to_wgs84
@@ -80,10 +80,16 @@ def test_what_is_written_is_counted(tmp_path: Path) -> None:
 
 def test_city_toml_names_the_city_and_the_files_beside_it(tmp_path: Path) -> None:
     simulation().write(tmp_path, "parquet")
-    told = tomllib.loads((tmp_path / "city.toml").read_text(encoding="utf-8"))
-    assert told["city"] == {"id": "420100", "name_zh": "武汉市", "tz": "Asia/Shanghai"}
-    assert set(told["inputs"]) == {"readings", "events", "sensors", "areas"}
-    assert all((tmp_path / name).exists() for name in told["inputs"].values())
+    told = load(tmp_path / "city.toml")
+    assert (told.city.id, told.city.tz) == ("420100", "Asia/Shanghai")
+    files = [*told.files.readings, *told.files.events, told.city.sensors, told.city.areas]
+    assert {Path(str(file)).name for file in files} == {
+        "readings.parquet",
+        "events.jsonl",
+        "sensors.csv",
+        "areas.geojson",
+    }
+    assert all(Path(str(file)).exists() for file in files)
 
 
 @pytest.mark.parametrize("faults", ["none", "heavy"])

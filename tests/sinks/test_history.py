@@ -38,7 +38,8 @@ def frame(indicator: str, rows: Sequence[tuple[str, int, float | None, int]]) ->
     return ValueFrame(
         indicator=indicator,
         kind=np.array([kinds[a] for a in area], np.uint8),
-        area=np.array([a.encode() for a in area]),
+        names=np.array([a.encode() for a in area]),
+        place=None,
         window_end=np.array(end, np.int64),
         value=values,
         level=np.ones(len(area), np.uint8),
@@ -101,7 +102,7 @@ def expected(told: list[list[ValueFrame]]) -> dict[tuple[str, str, int], tuple[i
             for i in range(len(one)):
                 value = None if np.isnan(one.value[i]) else float(one.value[i])
                 end, revision = int(np.asarray(one.window_end)[i]), int(np.asarray(one.revision)[i])
-                last[one.indicator, one.area[i].decode(), end] = revision, value  # type: ignore[union-attr]
+                last[one.indicator, one.area[i].decode(), end] = revision, value
     return last
 
 
@@ -188,7 +189,9 @@ def test_hours_older_than_what_is_kept_are_removed(tmp_path: Path) -> None:
 def test_only_the_kinds_asked_for_are_kept(tmp_path: Path) -> None:
     one = part(tmp_path, kinds=("district", "city"))
     rows = [(area, NOON, 1.0, 0) for area in AREAS]
-    one.write_batch([frame("air.aqi", rows), ValueFrame("air.aqi", 0, ["N50H0513601"], NOON, *_scalars())])
+    one.write_batch(
+        [frame("air.aqi", rows), ValueFrame("air.aqi", 0, ["N50H0513601"], None, NOON, *_scalars())]
+    )
     one.close()
     assert sorted(area for _, area, *_ in content(tmp_path)) == ["420106", "city"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,15 +11,10 @@ from hypothesis import strategies as st
 
 from alerts.incidents import IncidentBook
 from alerts.transitions import RawTransition, Transition, publish
-from flows.replay import ReplayOptions, city_of
-from flows.run_areas import NO_DISTRICT, Districts
-from geo.areas import AreaKind
 from sinks.prometheus import Family, Histogram, Sample, Spread, exposition
 from sinks.prometheus_alerts import AlertCounter, AlertFigures, IncidentGauge
 from sinks.prometheus_values import Latest, RevisionCounter, Revisions, ValueGauges
 from sinks.table_file import KINDS, ValueFrame
-
-SAMPLE = Path(__file__).resolve().parents[2] / "sim" / "sample"
 
 
 def frame(rows: list[tuple[str, str, int, float | None, int]], indicator: str = "air.aqi") -> ValueFrame:
@@ -30,7 +24,8 @@ def frame(rows: list[tuple[str, str, int, float | None, int]], indicator: str = 
     return ValueFrame(
         indicator=indicator,
         kind=np.array([KINDS.index(k) for k in kind], np.uint8),
-        area=np.array([a.encode() for a in area]),
+        names=np.array([a.encode() for a in area]),
+        place=None,
         window_end=np.array(end, np.int64),
         value=numbers,
         level=np.array([0 if v is None else int(v) % 5 for v in value], np.uint8),
@@ -107,7 +102,7 @@ def test_revisions_are_counted_also_of_cells() -> None:
     part = RevisionCounter(revisions).build("s", 0, 1)
     part.write_batch([("lane", frame([("cell", "N5", 1, 1.0, 2), ("cell", "N6", 1, 1.0, 0)]))])
     value, level, n, coverage = np.array([1.0]), np.array([1], np.uint8), np.array([1]), np.array([1.0])
-    one = ValueFrame("x", 4, ["city"], 0, value, level, n, coverage, 3, 0)
+    one = ValueFrame("x", 4, ["city"], None, 0, value, level, n, coverage, 3, 0)
     part.write_batch([("areas", one)])
     assert revisions.count == 2
 
@@ -209,23 +204,3 @@ def test_every_type_of_family_is_told_in_the_text_format() -> None:
         "c_seconds_count 2.0",
         "c_seconds_sum 0.5",
     ]
-
-
-def test_the_district_of_every_area_is_known_from_polygons_and_from_codes() -> None:
-    drawn = city_of(ReplayOptions(out=Path("unused"), areas=SAMPLE / "areas.geojson")).areas
-    districts = Districts(drawn)
-    kinds = {"street": 0, "district": 0}
-    for info in drawn.info():
-        if info["kind"] in kinds:
-            kinds[info["kind"]] += 1
-            assert districts.of(info["kind"], info["id"]) == info["id"][:6]
-    assert min(kinds.values()) > 1
-    assert districts.of("city", "city") == NO_DISTRICT
-    coded = city_of(ReplayOptions(out=Path("unused"))).areas
-    cells = coded.cells.cells([114.3, 114.31, 121.5], [30.6, 30.61, 31.2])
-    for kind in (AreaKind.STREET, AreaKind.DISTRICT):
-        texts = coded.ids(kind, coded.locate(cells)[:, kind - 1])
-        expected = coded.ids(AreaKind.DISTRICT, coded.locate(cells)[:, 2])
-        assert [Districts(coded).of(kind.label, text) for text in texts] == expected
-    outside = drawn.cells.text(drawn.cells.cells([0.0], [0.0]))[0]
-    assert districts.of("cell", outside) == NO_DISTRICT
