@@ -62,6 +62,22 @@ class CitySection(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         str | None,
         _about("Folder with further indicators (TOML).", "自有指标目录（TOML）。", "indicators"),
     ] = None
+    routing: Annotated[
+        str | None,
+        _about(
+            "Which department gets what (TOML); without: the catalogue's.",
+            "派单路由表（TOML）；缺省按指标目录。",
+            "routing.toml",
+        ),
+    ] = None
+    sla: Annotated[
+        str | None,
+        _about(
+            "How long work may take (TOML); without: the one shipped.",
+            "处置时限表（TOML）；缺省用自带的。",
+            "sla.toml",
+        ),
+    ] = None
     grid_level: Annotated[GridLevel, _about("Level of the BeiDou grid.", "北斗网格级别。", 5)] = 5
     grid: Annotated[
         str | None,
@@ -241,6 +257,8 @@ PATHS = (
     ("city", "areas"),
     ("city", "sensors"),
     ("city", "catalogue"),
+    ("city", "routing"),
+    ("city", "sla"),
     ("city", "grid"),
     ("files", "readings"),
     ("files", "events"),

@@ -10,7 +10,7 @@ from xml.sax.saxutils import escape
 
 import plotille
 
-from sim.time_axis import TimeAxis
+from sim.scoring.time_axis import TimeAxis
 
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 960, 420, 70, 24, 44, 40
 _COLOURS = ("#0969da", "#d4a72c", "#e16f24", "#cf222e")

@@ -156,7 +156,7 @@ def flow_of(options: ReplayOptions, progress: Callable[[int], None]) -> Dataflow
     return build(ends, run.steps())
 
 
-def _refuse(totals: dict[str, Any], bad_transitions: int) -> None:
+def refuse(totals: dict[str, Any], bad_transitions: int) -> None:
     """Count feedback that its incident refused, which the door had accepted, among the rejects."""
     if bad_transitions:
         totals["accepted"] -= bad_transitions
@@ -311,7 +311,7 @@ def _summary(options: ReplayOptions, begin: float, others_mb: float) -> Summary:
         options.out, all_revisions=options.all_revisions, keep_parts=options.recovery is not None
     )
     seconds = time.time() - begin
-    _refuse(totals, found.bad_transitions)
+    refuse(totals, found.bad_transitions)
     summary = Summary(
         **totals,
         revisions=found.revisions,

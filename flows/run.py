@@ -23,12 +23,13 @@ from bytewax.dataflow import Dataflow
 from flows.city import City
 from flows.city_flow import Ends, Tap, build
 from flows.config import Configuration
+from flows.incident_step import desk_of
 from flows.inputs import Input
 from flows.record_files import SUFFIXES
 from flows.records import PART
 from flows.recovery_folder import RecoveryFolder
 from flows.redis_ends import redis_settings, redis_taps
-from flows.replay import ReplayOptions, catalogue_of, city_of, lane_count, registry_of, run_flow
+from flows.replay import ReplayOptions, catalogue_of, city_of, lane_count, refuse, registry_of, run_flow
 from flows.router import Lanes
 from flows.run_metrics import EngineFigures
 from flows.run_source import LivePart, LiveSource
@@ -40,7 +41,7 @@ from sinks.history_hours import HOUR
 from sinks.line_files import LineFiles, plain_line, reject_line
 from sinks.nowhere import Nowhere
 from sinks.prometheus import Source, served
-from sinks.prometheus_alerts import AlertCounter, AlertFigures, IncidentGauge
+from sinks.prometheus_alerts import AlertCounter, AlertFigures, IncidentGauge, RefusalCounter
 from sinks.prometheus_values import Latest, RevisionCounter, Revisions, ValueGauges
 from sinks.redis_keys import Keys
 from sinks.redis_server import embedded_server
@@ -108,6 +109,7 @@ class Engine:
     stop: Stop = field(default_factory=Stop)
     wall: Callable[[], float] = time.time
     source: LivePart | None = None
+    figures: EngineFigures | None = None
 
     def run(self) -> RunSummary:
         """Run until stopped, or until all inputs that cannot grow have ended.
@@ -131,7 +133,7 @@ class Engine:
                 redis = stack.enter_context(embedded_server()).url
                 self.say(f"redis: {redis}")
             city = city_of(options)
-            figures = EngineFigures(self.process, city, self.now)
+            figures = self.figures = EngineFigures(self.process, city, self.now)
             flow, sources = self._flow(options, city, figures, redis)
             if self.config.prometheus.port is not None:
                 port = self.config.prometheus.port + self.process
@@ -169,7 +171,8 @@ class Engine:
             incidents=LineFiles(options.out, "incidents", [CITY], plain_line, durable=durable, whole=True),
             taps=taps,
         )
-        return build(ends, Run(city, lanes, options.recovery).steps()), sources
+        run = Run(city, lanes, options.recovery, desk_of(city, options.routing, options.sla))
+        return build(ends, run.steps()), sources
 
     def _records(
         self, options: ReplayOptions, city: City, lanes: Lanes, figures: EngineFigures
@@ -206,7 +209,7 @@ class Engine:
 
     def _taps(self, city: City, figures: EngineFigures) -> tuple[tuple[Tap, ...], list[Source]]:
         """The doors that are configured, the metrics last: an alert counts when it is queued."""
-        taps: list[Tap] = []
+        taps = [Tap("refused_count", "rejects", RefusalCounter(figures.refusals))]
         sources: list[Source] = [figures.families]
         if self.config.prometheus.port is not None:
             themes = {i.id: i.entry.theme for i in city.plan.catalogue.indicators}
@@ -232,6 +235,8 @@ class Engine:
         if self.source is None:
             raise RuntimeError("the engine has stopped before its inputs were opened; see the messages above")
         totals = self.source.totals()
+        if self.figures is not None:
+            refuse(totals, self.figures.refusals.counts.total())
         known = {name: totals[name] for name in RunSummary.__struct_fields__ if name in totals}
         held = sum(file.tally.held for file in self.source.files)
         return RunSummary(**known, held=held, seconds=round(seconds, 3))
@@ -244,13 +249,15 @@ def options_of(config: Configuration) -> ReplayOptions:
         ValueError: a path that must be there is not.
     """
     city, engine = config.city, config.engine
-    for name in ("areas", "sensors", "catalogue", "grid"):
+    for name in ("areas", "sensors", "catalogue", "routing", "sla", "grid"):
         path = getattr(city, name)
         if path is not None and not Path(path).exists():
             raise ValueError(f"city.{name}: there is no such file or folder; found {path}; mend the path")
     return ReplayOptions(
         out=Path(engine.out),
         sensors=_path(city.sensors),
+        routing=_path(city.routing),
+        sla=_path(city.sla),
         areas=_path(city.areas),
         catalogue=_path(city.catalogue),
         speed=engine.pace,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import platform
 from bisect import bisect_left
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from itertools import islice
@@ -21,6 +21,7 @@ from flows.run_source import LivePart
 from flows.snapshots import COSTS
 from indicators.catalogue import Catalogue
 from sinks.prometheus import Family, Sample, Spread
+from sinks.prometheus_alerts import BAD_TRANSITION, Refusals
 
 _REMEMBERED = 4_096
 """Seconds of event time whose arrival is remembered, for the latency of alerts."""
@@ -65,6 +66,7 @@ class EngineFigures:
         city: the catalogue whose version it tells.
         now: seconds of event time that count as now; of the watermark's lag.
         source: the record source, if this process has it.
+        refusals: what steps behind the doors refused.
     """
 
     process: int
@@ -72,6 +74,7 @@ class EngineFigures:
     now: Callable[[], float]
     source: LivePart | None = None
     trail: Trail = field(default_factory=Trail)
+    refusals: Refusals = field(default_factory=Refusals)
     _pauses: tuple[int, float] = (0, 0.0)
 
     def note(self, clock: int, wall: float) -> None:
@@ -87,7 +90,7 @@ class EngineFigures:
         yield from self._process()
         yield from self._costs()
         if self.source is not None:
-            yield from _counts(self.source)
+            yield from _counts(self.source, self.refusals.counts)
             yield from self._clocks(self.source)
 
     def _process(self) -> Iterator[Family]:
@@ -124,23 +127,28 @@ class EngineFigures:
         yield _gauge("yiwang_watermark_held", text, ("partition",), samples)
 
 
-def _counts(source: LivePart) -> Iterator[Family]:
-    """Records by what became of them: accepted + rejected + duplicates = received, but for those held."""
-    tallies = [(name, file.kind, file.tally) for name, file in _named(source)]
-    received = [((name, kind), tally.received) for name, kind, tally in tallies]
+def _counts(source: LivePart, refused: Mapping[int, int]) -> Iterator[Family]:
+    """Records by what became of them: accepted + rejected + duplicates = received, but for those held.
+
+    ``refused``: number of an input → feedback that its door accepted and its incident did not.
+    """
+    files = _named(source)
+    received = [((name, file.kind), file.tally.received) for name, file in files]
     yield _counter("yiwang_records_total", "Records received.", ("source", "kind"), received)
     for kind in ("readings", "events", "feedback"):
-        accepted = [((name,), tally.accepted) for name, k, tally in tallies if k == kind]
+        own = [(name, file) for name, file in files if file.kind == kind]
+        accepted = [((name,), file.tally.accepted - refused.get(file.number, 0)) for name, file in own]
         yield _counter(f"yiwang_{kind}_total", f"{kind.capitalize()} accepted.", ("source",), accepted)
-    reasons: Counter[str] = Counter()
-    for _, _, tally in tallies:
+    tallies = [file.tally for _, file in files]
+    reasons: Counter[str] = Counter({BAD_TRANSITION: sum(list(refused.values()))})
+    for tally in tallies:
         reasons.update(dict(tally.rejected))
     rejected = [((reason,), n) for reason, n in sorted(reasons.items())]
     yield _counter("yiwang_rejected_total", "Records refused.", ("reason",), rejected)
     for name, text in _SUMS.items():
-        total = sum(getattr(tally, name) for _, _, tally in tallies)
+        total = sum(getattr(tally, name) for tally in tallies)
         yield _counter(f"yiwang_{name}_total", text, (), [((), total)])
-    held = sum(tally.held for _, _, tally in tallies)
+    held = sum(tally.held for tally in tallies)
     yield _gauge(
         "yiwang_records_held", "Records not judged yet: one may be from the future.", (), [((), held)]
     )

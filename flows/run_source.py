@@ -1,7 +1,8 @@
 """The record source of a live engine: growing files as one source part, by the live door's rules (R5, R6).
 
 The watermark waits for every input that has not been read to its end, and for ``idle_after`` after the last
-record of one that has. Feedback moves no window and is not waited for.
+record of one that has. Feedback moves no window and is not waited for: it has a clock of its own, which goes
+on as soon as nothing that belongs before the last record can be on its way.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from flows.batches import FINAL
 from flows.config import ClockMode
 from flows.failures import noted
 from flows.inputs import Door, Input
-from flows.pieces import BEFORE, Clock
-from flows.records import Item, ReplayPart, ReplaySource
+from flows.pieces import BEFORE, MAX_DISORDER, Clock, FeedbackPiece
+from flows.records import PART, Item, ReplayPart, ReplaySource
 from flows.registry import read_registry
 from flows.run_input import GrowingFile
 
@@ -36,6 +37,7 @@ class LivePart(ReplayPart):
     def __init__(self, settings: LiveSource, snapshot: bytes | None) -> None:
         self._live = settings
         self._high = BEFORE
+        self._spoke = Clock(BEFORE)
         self._registry_read = _written(settings.sensors)
         super().__init__(settings, snapshot)
 
@@ -103,6 +105,22 @@ class LivePart(ReplayPart):
             items += [Item("case", key, piece) for key, piece in self._router.events(clock, None)]
             items += self._quiet(clock)
             self._told = clock.maximum
+        spoken = self._spoken()
+        if self._feedback and spoken != self._spoke:
+            items.append(Item("feedback", "city", FeedbackPiece(PART, spoken)))
+            self._spoke = spoken
+
+    def _spoken(self) -> Clock:
+        """The clock of the feedback: past its last record when that is older than any disorder (R4)."""
+        files = [f for f in self.files if f.kind == "feedback" and not f.ended]
+        clocks = [f.clock + MAX_DISORDER * (f.clock > BEFORE and self._is_quiet(f)) for f in files]
+        return Clock(min(clocks, default=FINAL))
+
+    def _is_quiet(self, file: GrowingFile) -> bool:
+        real = self._live.wall() - file.heard
+        if self._live.clock == "wall":
+            return file.caught_up and real * 1000 >= MAX_DISORDER
+        return file.caught_up and real >= POLL and self.greatest - file.heard_at >= MAX_DISORDER
 
     def _is_silent(self, file: GrowingFile, now: float) -> bool:
         if not file.caught_up:

@@ -10,11 +10,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
-from alerts.incidents import Incident
+from alerts.incident import Incident
 from alerts.transitions import Transition
 from sinks.prometheus import Family, Histogram, Sample
 
@@ -61,9 +61,9 @@ class AlertFigures:
                 self.latency.observe(max(self.wall() - came, 0.0))
 
     def follow(self, incidents: Iterable[Incident]) -> None:
-        """Remember which incidents are open: those whose alert stands."""
+        """Remember which incidents are open: their alert stands, or work on them has begun and not ended."""
         for one in incidents:
-            if one.alarm == "active":
+            if one.open and (one.alarm == "active" or one.status != "raised"):
                 self.open[one.incident_id] = self.district(one), one.level
             else:
                 self.open.pop(one.incident_id, None)
@@ -94,7 +94,7 @@ class AlertFigures:
         yield Family(
             "yiwang_incidents_open",
             "gauge",
-            "Incidents whose alert stands, by district and level.",
+            "Incidents that are open, by district and level: their alert stands, or work on them has begun.",
             ("district", "level"),
             [Sample((district, str(level)), n) for (district, level), n in counts.items()],
         )
@@ -171,3 +171,55 @@ class IncidentGauge(FixedPartitionedSink[Sequence[Incident], Open]):
         del step_id, for_part
         self._figures.open.update(resume_state or {})
         return _IncidentPart(self._figures)
+
+
+class Refused(Protocol):
+    """A record that was refused, where it came from, and why."""
+
+    @property
+    def partition(self) -> int:
+        """Number of the input."""
+
+    @property
+    def reason(self) -> str:
+        """Reason of the wire contract."""
+
+
+BAD_TRANSITION = "bad_transition"
+"""The one reason that no door knows of: feedback that its incident refused."""
+
+
+@dataclass(slots=True)
+class Refusals:
+    """Feedback that a door accepted and its incident refused, by the number of its input."""
+
+    counts: Counter[int] = field(default_factory=Counter)
+
+
+class _RefusalPart(StatefulSinkPartition[Sequence[Refused], dict[int, int]]):
+    def __init__(self, refusals: Refusals) -> None:
+        self._refusals = refusals
+
+    def write_batch(self, values: list[Sequence[Refused]]) -> None:
+        found = (one.partition for records in values for one in records if one.reason == BAD_TRANSITION)
+        self._refusals.counts.update(found)
+
+    def snapshot(self) -> dict[int, int]:
+        return dict(self._refusals.counts)
+
+
+class RefusalCounter(FixedPartitionedSink[Sequence[Refused], dict[int, int]]):
+    """Sink of rejects into `Refusals`."""
+
+    def __init__(self, refusals: Refusals) -> None:
+        self._refusals = refusals
+
+    def list_parts(self) -> list[str]:
+        """The one part."""
+        return ["city"]
+
+    def build_part(self, step_id: str, for_part: str, resume_state: dict[int, int] | None) -> _RefusalPart:
+        """The part; a snapshot's counts go on."""
+        del step_id, for_part
+        self._refusals.counts.update(resume_state or {})
+        return _RefusalPart(self._refusals)

@@ -204,6 +204,23 @@ def test_feedback_is_not_waited_for(tmp_path: Path) -> None:
         assert part.totals()["feedback"] == 1
 
 
+def test_feedback_takes_effect_when_nothing_before_it_can_be_on_its_way(tmp_path: Path) -> None:
+    files = tmp_path / "r.jsonl", tmp_path / "f.jsonl"
+    add(files[0], reading(NOON))
+    wall = Wall()
+    with part_of(*files, wall=wall, kinds="readings feedback") as part:
+        drained(part)
+        add(files[1], json.dumps({"incident_id": "I1", "action": "note", "actor": "a", "ts": NOON}) + "\n")
+        (piece,) = [item.piece for item in drained(part) if item.step == "feedback" and item.piece.acts]
+        assert piece.clock.watermark == NOON - MAX_DISORDER
+        wall.seconds += 9
+        assert [item for item in drained(part) if item.step == "feedback"] == []
+        wall.seconds += 1
+        (told,) = [item.piece for item in drained(part) if item.step == "feedback"]
+        assert told.clock.watermark == NOON == piece.acts[0].effective
+        assert part.next_batch() == []
+
+
 def test_what_is_too_far_ahead_of_the_wall_is_refused_at_once(tmp_path: Path) -> None:
     path = tmp_path / "r.jsonl"
     add(path, reading(NOON), reading(NOON + 300_000), reading(NOON + 300_001), reading(NOON + 1_000))

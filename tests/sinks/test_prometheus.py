@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 from alerts.incidents import IncidentBook
 from alerts.transitions import RawTransition, Transition, publish
 from sinks.prometheus import Family, Histogram, Sample, Spread, exposition
-from sinks.prometheus_alerts import AlertCounter, AlertFigures, IncidentGauge
+from sinks.prometheus_alerts import AlertCounter, AlertFigures, IncidentGauge, RefusalCounter, Refusals
 from sinks.prometheus_values import Latest, RevisionCounter, Revisions, ValueGauges
 from sinks.table_file import KINDS, ValueFrame
 
@@ -162,6 +163,21 @@ def test_incidents_are_open_while_their_alert_stands() -> None:
     assert family(one, "yiwang_incidents_open").samples == [Sample(("420106", "4"), 1)]
     one.follow(book.take([transition("cleared", 0, 4, seq=3)]))
     assert family(one, "yiwang_incidents_open").samples == []
+
+
+@dataclass
+class Reject:
+    partition: int
+    reason: str
+
+
+def test_feedback_that_its_incident_refused_is_counted_by_its_input() -> None:
+    refusals = Refusals()
+    part = RefusalCounter(refusals).build_part("r", "city", None)
+    part.write_batch([[Reject(2, "bad_transition"), Reject(2, "bad_json")], [Reject(3, "bad_transition")]])
+    again = Refusals()
+    RefusalCounter(again).build_part("r", "city", part.snapshot())
+    assert again.counts == refusals.counts == {2: 1, 3: 1}
 
 
 def test_counts_and_open_incidents_go_on_after_a_restart() -> None:
