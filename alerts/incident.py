@@ -22,6 +22,7 @@ class Step(msgspec.Struct, frozen=True, omit_defaults=True):
     ``ts`` is the transition's decided time or the action's own. Of a transition: ``level``,
     ``previous_level``, ``value``, ``threshold``, ``window_end``, ``early``, ``revision``, and ``seq`` within
     its alert. Of an action: ``actor``, ``note``, ``status`` after and ``previous_status`` before it.
+    ``due_ms`` is when the work was due after the step.
     """
 
     ts: int
@@ -38,6 +39,7 @@ class Step(msgspec.Struct, frozen=True, omit_defaults=True):
     note: str | None = None
     status: Status | None = None
     previous_status: Status | None = None
+    due_ms: int = 0
 
 
 class Incident(msgspec.Struct, frozen=True):

@@ -23,7 +23,8 @@ import msgspec
 
 from alerts.desk import Desk
 from alerts.incident import Alarm, Incident, Step, incident_id
-from alerts.life_cycle import Action, Status, after, is_return
+from alerts.life_cycle import RETURNS, Action, Status, after
+from alerts.rule_file import Subject
 from alerts.transitions import Transition
 
 MOST_STEPS = 500
@@ -137,7 +138,7 @@ class IncidentBook:
 
     def _shown(self, name: str, record: _Record) -> Incident:
         alert, papers = record.alert, self._desk.papers(record.alert)
-        history = _merged(record.transitions, record.actions)
+        history = self._dated(_merged(record.transitions, record.actions), papers.subject)
         return Incident(
             incident_id=name,
             seq=alert.seq + record.acted,
@@ -160,7 +161,7 @@ class IncidentBook:
             raised_ts=record.raised_ts,
             window_end=alert.window_end,
             decided_ts=alert.decided_ts,
-            due_ms=self._due(history, record),
+            due_ms=history[-1].due_ms,
             changed_ts=_changed(record),
             early=alert.early,
             alert_ids=(alert.alert_id,),
@@ -168,18 +169,21 @@ class IncidentBook:
             history=tuple(history),
         )
 
-    def _due(self, history: Iterable[Step], record: _Record) -> int:
-        """A raise to a new level may shorten the time; what comes back to the queue has all of it again."""
-        subject = self._desk.papers(record.alert).subject
-        due, level = 0, record.peak_level
-        for step in history:
+    def _dated(self, steps: list[Step], subject: Subject) -> list[Step]:
+        """Steps with their due times.
+
+        A raise to a new level may shorten the time; what comes back to the queue has all of it again.
+        """
+        due, level, dated = 0, 1, []
+        for step in steps:
             if step.change in {"raised", "escalated"}:
                 level = step.level
                 time = self._desk.due(subject, level, step.ts)
                 due = min(due, time) if due else time
-            elif step.previous_status is not None and is_return(step.change):  # type: ignore[arg-type]
+            elif step.change in RETURNS:
                 due = self._desk.due(subject, level, step.ts)
-        return due
+            dated.append(step if step.due_ms == due else msgspec.structs.replace(step, due_ms=due))
+        return dated
 
 
 def _opened(transition: Transition) -> _Record:

@@ -22,6 +22,9 @@ Action = Literal[
 STATUSES: tuple[Status, ...] = get_args(Status)
 ACTIONS: tuple[Action, ...] = get_args(Action)
 
+RETURNS: frozenset[str] = frozenset({"reject", "reopen"})
+"""The actions that send an incident back to the queue."""
+
 _LEADS_TO: dict[str, Status] = {
     "dispatch": "dispatched",
     "acknowledge": "acknowledged",
@@ -52,8 +55,3 @@ def after(status: Status, action: Action) -> Status | None:
         return "dispatched" if status in {"resolved", "verified"} else "raised"
     target = _LEADS_TO[action]
     return target if STATUSES.index(target) >= STATUSES.index(status) else None
-
-
-def is_return(action: Action) -> bool:
-    """Whether an action sends an incident back to the queue."""
-    return action in {"reject", "reopen"}

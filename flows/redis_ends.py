@@ -11,6 +11,7 @@ from flows.profile import timed
 from flows.snapshots import freeze, thaw
 from flows.steps import AREAS, CITY
 from geo.areas import AreaInfo, AreaKind
+from sinks.dispatch_sink import IncidentContent
 from sinks.redis_parts import AlertContent, Content, RedisSettings, RedisSink, ValueContent
 
 
@@ -37,9 +38,14 @@ def redis_taps(city: City, shards: list[str], settings: RedisSettings, started: 
         del part, state
         return AlertContent(keys)
 
+    def incidents(part: str, state: Any) -> Content:  # noqa: ANN401
+        del part
+        return IncidentContent(keys, state)
+
     return (
         Tap("values_redis", "values", RedisSink(settings, [*shards, AREAS], values)),
         Tap("alerts_redis", "alerts", RedisSink(settings, [CITY], alerts)),
+        Tap("incidents_redis", "incidents", RedisSink(settings, [CITY], incidents)),
     )
 
 

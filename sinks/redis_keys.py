@@ -57,6 +57,10 @@ class Keys:
         """Stream: the dispatch queue of a district."""
         return f"{self.prefix}dispatch:{district}"
 
+    def waiting(self, district: str, group: str) -> str:
+        """Sorted set: entries that a group has not taken yet, the most urgent lowest."""
+        return f"{self.prefix}waiting:{district}:{group}"
+
     @property
     def queues(self) -> str:
         """Set: the districts that have a queue."""

@@ -17,10 +17,12 @@ from zlib import adler32
 import msgspec
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
+from alerts.incident import Incident, Step
 from alerts.transitions import Transition
 from geo.areas import AreaInfo
 from sinks.redis_keys import Keys
 from sinks.redis_link import Argument, Command, RedisLink
+from sinks.redis_scripts import scripts
 from sinks.redis_state import Describe, StateCommands, area_entry
 from sinks.table_file import ValueFrame
 
@@ -32,17 +34,6 @@ _DAY_MS = 86_400_000
 
 _SEVERAL = 100
 """Transitions of one script, so that it does not hold the server up."""
-
-# A transition enters the stream, and is called out, once: its name is remembered for longer than any crash.
-_ALERTS = """
-for i = 3, #ARGV, 3 do
-  if redis.call('SADD', KEYS[2], ARGV[i]) == 1 then
-    redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '*', 'payload', ARGV[i + 1])
-    redis.call('PUBLISH', KEYS[3], ARGV[i + 2])
-  end
-end
-return redis.call('EXPIRE', KEYS[2], ARGV[1])
-"""
 
 Snapshot = bytes | None
 
@@ -193,7 +184,7 @@ class ValueContent:
 class AlertContent:
     """The stream of transitions, and the live channel."""
 
-    scripts: Mapping[str, str] = {"alerts": _ALERTS}
+    scripts: Mapping[str, str] = scripts("alerts")
 
     def __init__(self, keys: Keys) -> None:
         self._keys = keys
@@ -203,7 +194,7 @@ class AlertContent:
         by_day: dict[int, list[Argument]] = {}
         for one in chain.from_iterable(items):
             told = by_day.setdefault(one.decided_ts // _DAY_MS, [])
-            told += [f"{one.alert_id}:{one.seq}", msgspec.json.encode(one), live_message("level", one)]
+            told += [f"{one.alert_id}:{one.seq}", msgspec.json.encode(one), _live("level", one, one)]
         return [
             link.run("alerts", self._named(day), _SEEN_S, ALERTS_KEPT, *told[i : i + 3 * _SEVERAL])
             for day, told in by_day.items()
@@ -232,8 +223,20 @@ class _Live(msgspec.Struct):
     t: int
 
 
-def live_message(kind: str, one: Transition) -> bytes:
-    """The message of ``yw:live`` for a transition: kind ``level`` or ``incident``."""
+def live_incident(one: Incident, step: Step) -> bytes:
+    """The message of ``yw:live`` for a step of an incident."""
+    return _live("incident", one, step)
+
+
+def _live(kind: str, place: Transition | Incident, change: Transition | Step) -> bytes:
     return msgspec.json.encode(
-        _Live(kind, one.indicator, one.area, one.level, one.previous_level, one.value, one.window_end)
+        _Live(
+            kind,
+            place.indicator,
+            place.area,
+            change.level,
+            change.previous_level,
+            change.value,
+            change.window_end,
+        )
     )
