@@ -117,6 +117,8 @@ def _liveliness(kind: EventType, drivers: Drivers, at: Ints, zones: Ints) -> Flo
             (share * drivers.at(name, ts, zone) / daily_mean(name) for name, share in kind.rhythm),
             start=np.zeros(ts.size),
         )
+    if kind.ill:
+        lively = lively * drivers.at("illness", ts, zone)
     return lively.reshape(at.size, zones.size)
 
 

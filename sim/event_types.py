@@ -87,7 +87,7 @@ class EventType:
     beside which cases arise, "" for any. ``places``: institutions per 100,000 inhabitants where they arise, 0
     where ``near`` says; ``by_district``: one office in every district instead. ``least_daily``: cases per day
     in the whole city, however few its sensors. ``channels``: who reports, with shares. ``severity``: shares
-    of degrees 1 to 4.
+    of degrees 1 to 4. ``ill``: reports follow how much illness there is.
     """
 
     code: str
@@ -102,6 +102,7 @@ class EventType:
     least_daily: float = 0.0
     severity: tuple[float, float, float, float] = (0.55, 0.30, 0.12, 0.03)
     wet: bool = False
+    ill: bool = False
 
     @property
     def short(self) -> str:
@@ -257,6 +258,7 @@ _TYPES = (
         (("hospital", 1.0),),
         "市卫生健康委",
         places=0.5,
+        ill=True,
     ),
     EventType(
         "ev_ili_case",
@@ -266,6 +268,7 @@ _TYPES = (
         "市卫生健康委",
         rhythm=_OFFICE,
         places=30.0,
+        ill=True,
     ),
     EventType(
         "ev_foodborne_case",
@@ -284,6 +287,7 @@ _TYPES = (
         "市卫生健康委",
         rhythm=_OFFICE,
         places=0.3,
+        ill=True,
     ),
     EventType(
         "ev_forest_smoke",

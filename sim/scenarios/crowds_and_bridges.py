@@ -6,17 +6,17 @@ from sim.scenarios.scenario import Scenario
 from sim.scenarios.stage import Stage
 from sim.script import Script
 
-CROWD_PER_M2 = 5.2
-"""Density at the worst camera: beyond 5, where people are pressed (orange)."""
+CROWD_PER_M2 = (2.3, 5.2, 8.0)
+"""Density at the worst camera, weak, full and extreme: beyond 5 people are pressed (orange)."""
 
-TRAIN_LOAD = 112.0
-"""Load of the fullest trains, %: orange begins at 100."""
+TRAIN_LOAD = (78.0, 112.0, 160.0)
+"""Load of the fullest trains, %: blue begins at 70, orange at 100."""
 
-VENUE_SHARE = 0.95
-"""Share of its capacity that is in a venue: orange begins at 0.9."""
+VENUE_SHARE = (0.68, 0.95, 1.3)
+"""Share of its capacity that is in a venue: blue begins at 0.6, orange at 0.9."""
 
-BRIDGE_SHARE = 0.93
-"""Share of the design value a bridge moves by: orange begins at 0.9."""
+BRIDGE_SHARE = (0.7, 0.95, 1.4)
+"""Share of the design value a bridge moves by: blue begins at 0.6, orange at 0.9."""
 
 
 def _crowd_surge(stage: Stage) -> Script:
@@ -25,12 +25,12 @@ def _crowd_surge(stage: Stage) -> Script:
     cameras = stage.nearest(square, "crowd_density", 4, 1.0)
     venues = stage.nearest(square, "venue_headcount", 1, 4.0)
     trains = stage.nearest(square, "metro_load", 3, 4.0)
-    density = CROWD_PER_M2 * stage.intensity * 0.8 ** np.arange(float(cameras.size))
-    people = stage.reference("venue_capacity", venues) * VENUE_SHARE * stage.intensity
+    density = stage.sized(*CROWD_PER_M2) * 0.8 ** np.arange(float(cameras.size))
+    people = stage.reference("venue_capacity", venues) * stage.sized(*VENUE_SHARE)
     effects = [
         stage.effect("crowd_density", cameras, "atleast", density),
         stage.effect("venue_headcount", venues, "atleast", people),
-        stage.effect("metro_load", trains, "atleast", TRAIN_LOAD * stage.intensity),
+        stage.effect("metro_load", trains, "atleast", stage.sized(*TRAIN_LOAD)),
     ]
     calls = stage.reports("ev_police_call", stage.beside(square, 4, 60.0), severity=3)
     parts = [stage.truth("density", ["crowd.density_max"], stage.cells(cameras), stage.level(3))]
@@ -47,7 +47,7 @@ def _bridge_overload(stage: Stage) -> Script:
     """A convoy too heavy stands on a bridge: girders sink, sections strain."""
     bridge = stage.anchor("bridge_deflection")
     sensors = stage.nearest(bridge, "bridge_deflection", 4, 0.5)
-    share = BRIDGE_SHARE * stage.intensity
+    share = stage.sized(*BRIDGE_SHARE)
     effects = [
         stage.effect(
             "bridge_deflection", sensors, "add", share * stage.reference("bridge_deflection_limit", sensors)

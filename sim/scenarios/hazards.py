@@ -26,7 +26,7 @@ def _gas_leak(stage: Stage) -> Script:
         stage.effect(
             "gas_lel", detectors, "add", np.minimum(LEAK_LEL * stage.intensity * share, 95.0), ramp_min=5
         ),
-        stage.effect("gas_user_pressure", users, "set", 1.2 / stage.intensity, ramp_min=5),
+        stage.effect("gas_user_pressure", users, "set", stage.sized(1.4, 1.2, 0.4), ramp_min=5),
     ]
     places = stage.beside(leak, 2, 15.0)
     calls = stage.reports("ev_gas_leak", places, within=(0.05, 0.3), severity=3, lasting=True)

@@ -64,6 +64,13 @@ class Stage:
         """The level to expect: ``full`` at an intensity of 1 or more, blue below."""
         return full if self.intensity >= 1 else 1
 
+    def sized(self, weak: float, full: float, extreme: float) -> float:
+        """A size between ``weak`` (intensity 0.5), ``full`` (1) and ``extreme`` (3).
+
+        ``weak`` is just enough for the blue level.
+        """
+        return float(np.interp(self.intensity, [0.5, 1.0, 3.0], [weak, full, extreme]))
+
     # Places.
 
     def whole_city(self, metric: str) -> Ints:

@@ -7,11 +7,15 @@ from sim.scenarios.scenario import Scenario
 from sim.scenarios.stage import Stage, cells_of
 from sim.script import Script
 
-SAG_V = 186.0
-"""Voltage at the edge of the cut area: the tolerance ends at 198 V."""
+SAG_V = (194.0, 186.0, 160.0)
+"""Voltage at the edge of the cut area, weak, full and extreme: the tolerance ends at 198 V."""
 
-AVAILABLE_SHARE = 0.33
-"""Share of the supply capacity left; the load never falls below 0.4 of it."""
+AVAILABLE_SHARE = (0.34, 0.29, 0.1)
+"""Share of the supply capacity left, likewise; the load never falls below 0.35 of it."""
+
+SKEWED_SHARE = 0.005
+"""Greatest share of a city's devices whose clocks are wrong: were it some percent, a stretch of records would
+have its majority ahead, and the engine would take their time for the true one (R6)."""
 
 CLOCK_HOURS = 3.0
 """How far clocks are off: more than an hour behind is too late, minutes ahead are in the future (R4, R6)."""
@@ -28,8 +32,8 @@ def _power_cut(stage: Stage) -> Script:
     stations = stations[stage.city.devices.street[stations] == zone]
     effects = [
         stage.effect("supply_voltage", dead, "set", 0.0, ramp_min=0),
-        stage.effect("supply_voltage", sagging, "set", 220.0 - (220.0 - SAG_V) * stage.intensity, ramp_min=0),
-        stage.effect("grid_available", stations, "scale", AVAILABLE_SHARE / stage.intensity, ramp_min=0),
+        stage.effect("supply_voltage", sagging, "set", stage.sized(*SAG_V), ramp_min=0),
+        stage.effect("grid_available", stations, "scale", stage.sized(*AVAILABLE_SHARE), ramp_min=0),
     ]
     gateways = stage.nearest(feeder, "device_heartbeat", 3, 3.0)
     silence = FaultPlan.of(Fault.SILENCE, gateways, begin=stage.begin, end=stage.end)
@@ -62,13 +66,15 @@ def _sensor_outage(stage: Stage) -> Script:
 def _clock_skew(stage: Stage) -> Script:
     """The time server of an area is wrong: what it stamps is rejected, data reach the platform late."""
     centre, devices = _area(stage)
-    gateways = np.union1d(stage.sending(devices, "device_heartbeat"), [centre])
+    gateways = stage.nearest(centre, "device_heartbeat", 3, 1.2)
     exchanges = stage.alike(stage.nearest(centre, "ds_records_ontime", 1, 500.0), "ds_records_ontime")
-    late = stage.effect("ds_records_ontime", exchanges, "scale", 0.3 / stage.intensity, ramp_min=0)
+    late = stage.effect("ds_records_ontime", exchanges, "scale", stage.sized(0.5, 0.3, 0.0), ramp_min=0)
     sign = 1.0 if stage.rng.random() < 0.5 else -1.0
     size = sign * CLOCK_HOURS * max(stage.intensity, 0.5) * 3_600_000
     # The exchange that counts what comes late is not in the area.
-    skewed = np.setdiff1d(devices, exchanges)
+    others = np.setdiff1d(devices, np.union1d(exchanges, gateways))
+    most = round(SKEWED_SHARE * len(stage.city.devices))
+    skewed = np.union1d(gateways, stage.rng.permutation(others)[: max(most - gateways.size, 0)])
     plan = FaultPlan.of(Fault.CLOCK, skewed, begin=stage.begin, end=stage.end, size=size)
     parts = [
         stage.truth("offline", ["iot_health.online_rate"], stage.cells(gateways), 4),

@@ -83,11 +83,11 @@ def _water_main_burst(stage: Stage) -> Script:
     taps = stage.nearest(burst, "tap_pressure", 4, 2.0)
     hydrants = stage.nearest(burst, "hydrant_pressure", 4, 3.0)
     meters = stage.nearest(burst, "dma_inflow", 1, 5.0)
-    pressure = 0.095 / stage.intensity
+    pressure = stage.sized(0.15, 0.095, 0.03)
     effects = [
         stage.effect("tap_pressure", taps, "set", pressure),
-        stage.effect("tap_turbidity", taps[:2], "set", 2.0 * stage.intensity),
-        stage.effect("hydrant_pressure", hydrants, "set", pressure),
+        stage.effect("tap_turbidity", taps[:2], "set", stage.sized(0.9, 2.0, 6.0)),
+        stage.effect("hydrant_pressure", hydrants, "set", stage.sized(0.13, 0.095, 0.03)),
         stage.effect("dma_inflow", meters, "scale", 1.0 + 0.8 * stage.intensity),
     ]
     places = stage.beside(burst, 3, 40.0)

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -10,7 +11,8 @@ import pytest
 from geo import beidou
 from sim.city import HOUR_MS, START, City
 from sim.device_classes import METRIC_INDEX
-from sim.faults import FaultPlan
+from sim.event_types import EVENT_TYPES
+from sim.faults import USUAL, FaultPlan
 from sim.life_cycles import SCHEMA
 from sim.scenarios import SCENARIOS
 from sim.scenarios.casting import ScenarioError, asked, cast
@@ -183,3 +185,20 @@ def test_a_weak_event_is_told_as_a_weak_one() -> None:
     city = City(seed=1, sensors=SENSORS, hours=6.0)
     usual, weak = (cast(city, [asked(f"toxic_release:intensity={x}")]) for x in (1.0, 0.5))
     assert levels_of(weak) == [1] < levels_of(usual)
+
+
+def test_the_guide_tells_of_every_scenario_fault_and_type_as_they_are() -> None:
+    guide = (Path(__file__).resolve().parents[2] / "docs" / "scenarios.md").read_text(encoding="utf-8")
+    rows = {line.split("|")[1].strip(" `"): line for line in guide.splitlines() if line.startswith("| `")}
+    for scenario in SCENARIOS.values():
+        texts = (scenario.name_zh, scenario.text_zh, scenario.name_en, scenario.text_en)
+        line = next(
+            li for li in guide.splitlines() if li.startswith(f"| `{scenario.name}` | {scenario.name_zh}")
+        )
+        assert all(text in line for text in texts)
+        assert f"| {scenario.history_h:g} h |" in line
+        assert all(f"`{indicator}`" in rows[scenario.name] for indicator in scenario.indicators)
+    for fault, habit in USUAL.items():
+        assert rows[fault.name.lower()].endswith(f"| {habit.often:g} |")
+    for code, kind in EVENT_TYPES.items():
+        assert f"| {kind.daily:g}" in rows[code]
