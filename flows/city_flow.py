@@ -72,7 +72,7 @@ class Tap:
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """Everything the flow touches outside itself; ``taps`` are what the doors of a live engine add."""
+    """Everything the flow touches outside itself; a live engine's doors add ``taps`` and ``feedback``."""
 
     records: Source[Item]
     control: Source[Item]
@@ -81,6 +81,7 @@ class Ends:
     alerts: Sink[Any]
     incidents: Sink[Any]
     taps: tuple[Tap, ...] = ()
+    feedback: Source[Item] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,8 @@ def build(ends: Ends, steps: Steps) -> Dataflow:
     flow = Dataflow("city")
     records = op.input("records", flow, ends.records)  # Item
     control = op.input("control", flow, ends.control)  # Item
-    inputs = op.merge("inputs", records, control)
+    more = [] if ends.feedback is None else [op.input("feedback_live", flow, ends.feedback)]
+    inputs = op.merge("inputs", records, control, *more)
     rejects = op.flat_map_batch("to_rejects", inputs, _refused)  # (part, [Rejected])
     to_cases = op.flat_map_batch("to_cases", inputs, _for("case"))  # (case lane, CasePiece)
     placed = op.stateful_batch("cases", to_cases, steps.cases)  # (case lane, Item)

@@ -17,6 +17,7 @@ from flows import (
 )
 from flows.catalogue_command import app as catalogue
 from flows.config_command import app as config
+from flows.dispatch_command import app as dispatch
 from flows.grid_command import app as grid
 
 app = typer.Typer(
@@ -39,6 +40,7 @@ app.command("import", epilog=import_command.EPILOG)(import_command.import_record
 app.add_typer(catalogue, name="catalogue")
 app.add_typer(config, name="config")
 app.add_typer(grid, name="grid")
+app.add_typer(dispatch, name="dispatch")
 
 
 def _print_version(wanted: bool) -> None:

@@ -65,11 +65,18 @@ class IncidentStep:
                 out.incidents += self._book.take(piece.transitions)
             else:
                 self._spoken[piece.sender] = piece.clock
-                self._waiting += piece.acts
+                self._waiting += self._arrived(piece)
         if self._waiting:
             self._act(out)
         self._forget()
         return out
+
+    def _arrived(self, piece: FeedbackPiece) -> list[Filed]:
+        """Its actions; live ones, whose clock need not be that of the records, are not before now."""
+        come = self._clocks.least.watermark
+        if not piece.live or come == FINAL:
+            return piece.acts
+        return [replace(one, effective=max(one.effective, come)) for one in piece.acts]
 
     def _act(self, out: Handled) -> None:
         come = self._clocks.least.watermark

@@ -197,8 +197,12 @@ class Filed:
 
 @dataclass(frozen=True, slots=True)
 class FeedbackPiece:
-    """From a source part to the incidents; ``clock``: of its feedback partitions alone."""
+    """From a source part to the incidents; ``clock``: of its feedback partitions alone.
+
+    What comes ``live`` takes effect when it comes, whatever time it carries.
+    """
 
     sender: str
     clock: Clock
     acts: list[Filed] = field(default_factory=list)
+    live: bool = False

@@ -218,6 +218,11 @@ class ReplayPart(StatefulSourcePartition[Item, bytes]):
         """The largest event time, -1 if there was none."""
         return max((int(f.door.maximum) for f in self._files if f.kind != "feedback"), default=-1)
 
+    @property
+    def finished(self) -> bool:
+        """Whether all records have been handed on."""
+        return self._finished
+
     def _write_totals(self) -> None:
         self._settings.totals.write_text(json.dumps(self.totals()))
 

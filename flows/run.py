@@ -29,6 +29,7 @@ from flows.record_files import SUFFIXES
 from flows.records import PART
 from flows.recovery_folder import RecoveryFolder
 from flows.redis_ends import redis_settings, redis_taps
+from flows.redis_feedback import RedisFeedback, add_feedback
 from flows.replay import ReplayOptions, catalogue_of, city_of, lane_count, refuse, registry_of, run_flow
 from flows.router import Lanes
 from flows.run_metrics import EngineFigures
@@ -170,6 +171,7 @@ class Engine:
             alerts=LineFiles(options.out, "alerts", [CITY], plain_line, durable=durable, whole=True),
             incidents=LineFiles(options.out, "incidents", [CITY], plain_line, durable=durable, whole=True),
             taps=taps,
+            feedback=self._feedback(redis, figures, durable=durable),
         )
         run = Run(city, lanes, options.recovery, desk_of(city, options.routing, options.sla))
         return build(ends, run.steps()), sources
@@ -197,6 +199,16 @@ class Engine:
             reached=figures.note,
             built=lambda part: self._built(part, figures),
         )
+
+    def _feedback(self, redis: str | None, figures: EngineFigures, *, durable: bool) -> RedisFeedback | None:
+        if redis is None:
+            return None
+        keys = Keys(self.config.redis.prefix)
+        return RedisFeedback(redis, self._over, keys, durable=durable, built=figures.heard.append)
+
+    def _over(self) -> bool:
+        """Whether the engine was told to stop, or its records have ended."""
+        return self.stop() or (self.source is not None and self.source.finished)
 
     def _history(self, lanes: Lanes, *, durable: bool) -> History:
         wanted = self.config.history
@@ -236,6 +248,8 @@ class Engine:
             raise RuntimeError("the engine has stopped before its inputs were opened; see the messages above")
         totals = self.source.totals()
         if self.figures is not None:
+            for part in self.figures.heard:
+                add_feedback(totals, part.tally)
             refuse(totals, self.figures.refusals.counts.total())
         known = {name: totals[name] for name in RunSummary.__struct_fields__ if name in totals}
         held = sum(file.tally.held for file in self.source.files)

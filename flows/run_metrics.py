@@ -16,6 +16,8 @@ from itertools import islice
 from flows.city import City
 from flows.pieces import BEFORE, MAX_DISORDER
 from flows.profile import CALLS, SECONDS
+from flows.provenance import Tally
+from flows.redis_feedback import PARTITION, RedisFeedbackPart
 from flows.run_input import GrowingFile
 from flows.run_source import LivePart
 from flows.snapshots import COSTS
@@ -67,6 +69,7 @@ class EngineFigures:
         now: seconds of event time that count as now; of the watermark's lag.
         source: the record source, if this process has it.
         refusals: what steps behind the doors refused.
+        heard: feedback that comes from Redis, if any does.
     """
 
     process: int
@@ -75,6 +78,7 @@ class EngineFigures:
     source: LivePart | None = None
     trail: Trail = field(default_factory=Trail)
     refusals: Refusals = field(default_factory=Refusals)
+    heard: list[RedisFeedbackPart] = field(default_factory=list)
     _pauses: tuple[int, float] = (0, 0.0)
 
     def note(self, clock: int, wall: float) -> None:
@@ -90,7 +94,7 @@ class EngineFigures:
         yield from self._process()
         yield from self._costs()
         if self.source is not None:
-            yield from _counts(self.source, self.refusals.counts)
+            yield from _counts(_doors(self.source, self.heard), self.refusals.counts)
             yield from self._clocks(self.source)
 
     def _process(self) -> Iterator[Family]:
@@ -127,19 +131,27 @@ class EngineFigures:
         yield _gauge("yiwang_watermark_held", text, ("partition",), samples)
 
 
-def _counts(source: LivePart, refused: Mapping[int, int]) -> Iterator[Family]:
+Door = tuple[str, str, int, Tally]
+"""Name, kind and number of an input, and what became of its records."""
+
+
+def _doors(source: LivePart, heard: list[RedisFeedbackPart]) -> list[Door]:
+    files: list[Door] = [(name, f.kind, f.number, f.tally) for name, f in _named(source)]
+    return files + [(part.name, "feedback", PARTITION, part.tally) for part in heard]
+
+
+def _counts(doors: list[Door], refused: Mapping[int, int]) -> Iterator[Family]:
     """Records by what became of them: accepted + rejected + duplicates = received, but for those held.
 
     ``refused``: number of an input → feedback that its door accepted and its incident did not.
     """
-    files = _named(source)
-    received = [((name, file.kind), file.tally.received) for name, file in files]
+    received = [((name, kind), tally.received) for name, kind, _, tally in doors]
     yield _counter("yiwang_records_total", "Records received.", ("source", "kind"), received)
     for kind in ("readings", "events", "feedback"):
-        own = [(name, file) for name, file in files if file.kind == kind]
-        accepted = [((name,), file.tally.accepted - refused.get(file.number, 0)) for name, file in own]
+        own = [door for door in doors if door[1] == kind]
+        accepted = [((name,), tally.accepted - refused.get(number, 0)) for name, _, number, tally in own]
         yield _counter(f"yiwang_{kind}_total", f"{kind.capitalize()} accepted.", ("source",), accepted)
-    tallies = [file.tally for _, file in files]
+    tallies = [door[3] for door in doors]
     reasons: Counter[str] = Counter({BAD_TRANSITION: sum(list(refused.values()))})
     for tally in tallies:
         reasons.update(dict(tally.rejected))
