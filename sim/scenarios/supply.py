@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from sim.device_classes import CLASSES
 from sim.faults import Fault, FaultPlan
 from sim.scenarios.scenario import Scenario
 from sim.scenarios.stage import Stage, cells_of
@@ -14,8 +15,11 @@ AVAILABLE_SHARE = (0.34, 0.29, 0.1)
 """Share of the supply capacity left, likewise; the load never falls below 0.35 of it."""
 
 SKEWED_SHARE = 0.005
-"""Greatest share of a city's devices whose clocks are wrong: were it some percent, a stretch of records would
-have its majority ahead, and the engine would take their time for the true one (R6)."""
+"""Greatest share of a city's devices whose clocks are wrong, each of a class that sends one metric.
+
+Were they many, or did one send five metrics at once, a stretch of six records would have its majority ahead,
+and the engine would take their time for the true one (R6).
+"""
 
 CLOCK_HOURS = 3.0
 """How far clocks are off: more than an hour behind is too late, minutes ahead are in the future (R4, R6)."""
@@ -74,7 +78,9 @@ def _clock_skew(stage: Stage) -> Script:
     # The exchange that counts what comes late is not in the area.
     others = np.setdiff1d(devices, np.union1d(exchanges, gateways))
     most = round(SKEWED_SHARE * len(stage.city.devices))
-    skewed = np.union1d(gateways, stage.rng.permutation(others)[: max(most - gateways.size, 0)])
+    single = np.array([sum(not s.reference for s in c.signals) == 1 for c in CLASSES])
+    others = stage.rng.permutation(others[single[stage.city.devices.cls[others]]])
+    skewed = np.union1d(gateways, others[: max(most - gateways.size, 0)])
     plan = FaultPlan.of(Fault.CLOCK, skewed, begin=stage.begin, end=stage.end, size=size)
     parts = [
         stage.truth("offline", ["iot_health.online_rate"], stage.cells(gateways), 4),
