@@ -1,86 +1,184 @@
-"""``yiwang demo``: the shipped sample city replayed, and where it was worst.
+"""``yiwang demo``: a rainstorm over a simulated city, watched live, with departments that take its tickets.
 
-sim/sample ─▶ replay ─▶ indicators.parquet ─▶ a table: per indicator, its worst streets
+options ─▶ stage (Redis, city, engine) ─▶ loop: departments work, the view is drawn ─▶ what came of it
 """
 
-import json
+from __future__ import annotations
+
+import math
+import signal
 import sys
 import tempfile
-from importlib.resources import as_file, files
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Annotated
+from time import monotonic, sleep
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Never
+from zoneinfo import ZoneInfo
 
-import msgspec
 import typer
 from rich.console import Console
 
-from flows.replay_command import perform, summary_table
+if TYPE_CHECKING:
+    from flows.demo_departments import Departments
+    from flows.demo_stage import DemoOptions, Stage
+    from flows.demo_state import DemoState, Watcher
+    from flows.demo_view import DemoView
 
 EPILOG = """Examples:
 
   yiwang demo
 
-  yiwang demo --out demo --no-ui"""
+  yiwang demo --for 90s --no-ui
+
+  yiwang demo --for forever --sensors 5000 --speed 30"""
 
 ZONE = "Asia/Shanghai"
 
+_LOOK_S = 1.0
+_STEP_S = 0.1
+_LINE_S = 10.0
+
+Show = Callable[["DemoState", float], None]
+"""Draws a state; the second argument is the seconds left."""
+
 
 def demo(
-    length: Annotated[
-        str,
-        typer.Option("--for", metavar="120s|forever", help="At most this long; the sample ends by itself."),
-    ] = "forever",
-    no_ui: Annotated[bool, typer.Option("--no-ui", help="Plain text, without colours and progress.")] = False,
+    length: Annotated[str, typer.Option("--for", metavar="120s|forever", help="How long it lasts.")] = "120s",
+    no_ui: Annotated[
+        bool, typer.Option("--no-ui", help="A line every ten seconds; the default without a terminal.")
+    ] = False,
+    sensors: Annotated[int, typer.Option(min=500, metavar="N", help="Sensors of the city.")] = 3000,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="The city's dice.")] = 1,
+    speed: Annotated[float, typer.Option(min=1, max=600, metavar="N", help="Times the city's pace.")] = 60.0,
     out: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Folder for the outputs; default: a new one in /tmp.")
+        Path | None, typer.Option(metavar="DIR", help="Folder for all files; default: a new one in /tmp.")
     ] = None,
 ) -> None:
-    """Replay the sample city, a stormy afternoon in three districts, and show where it was worst."""
-    from flows.worst_areas import worst_table
-    from indicators.catalogue import Catalogue
+    """Simulate a city in a rainstorm, compute it live, and let departments work on its incidents.
 
-    _check_length(length)
-    console = Console(no_color=True, highlight=False) if no_ui else Console()
+    Everything is real and on this machine: a Redis server, the engine, a city at sixty times its pace.
+    """
+    from flows.demo_stage import DemoError, DemoOptions
+
     folder = out or Path(tempfile.mkdtemp(prefix="yiwang-demo-"))
-    with as_file(files("sim") / "sample") as sample:
-        summary = _replay(sample, folder, progress=not no_ui and sys.stderr.isatty())
-        names = _names(sample / "areas.geojson")
-    table = folder / "indicators.parquet"
-    console.print(worst_table(table, Catalogue.load().indicators, names, ZONE))
-    console.print(summary_table(summary, ZONE))
-    console.print(f"\nAll values, alerts and rejects are in {folder}", soft_wrap=True, markup=False)
+    options = DemoOptions(folder=folder, seconds=_seconds(length), sensors=sensors, seed=seed, speed=speed)
+    console = Console()
+    if no_ui or not console.is_terminal:
+        console = Console(no_color=True, highlight=False, width=max(console.width, 120))
+    try:
+        _play(options, console, live=console.is_terminal and not no_ui)
+    except (DemoError, OSError) as error:
+        _fail(error)
 
 
-def _check_length(length: str) -> None:
+def _seconds(length: str) -> float | None:
     from indicators.durations import milliseconds
 
     if length == "forever":
-        return
+        return None
     try:
-        milliseconds(length)
+        return milliseconds(length) / 1000
     except ValueError as error:
         message = f"found {length!r}; give a time such as 120s, or forever"
         raise typer.BadParameter(message, param_hint="--for") from error
 
 
-def _replay(sample: Path, out: Path, *, progress: bool) -> dict[str, object]:
-    from flows.replay import ReplayOptions
+def _play(options: DemoOptions, console: Console, *, live: bool) -> None:
+    from flows.demo_report import areas_of, report, where_to_look
+    from flows.demo_stage import staged
+    from flows.demo_state import Watcher
+    from flows.demo_view import DemoView
+    from indicators.catalogue import Catalogue
 
-    options = ReplayOptions(
-        readings=[sample / "readings.jsonl.gz"],
-        events=[sample / "events.jsonl"],
-        sensors=sample / "sensors.csv",
-        areas=sample / "areas.geojson",
-        tz=ZONE,
-        out=out,
-        progress=progress,
-    )
-    summary: dict[str, object] = msgspec.to_builtins(perform(options))
-    return summary
+    catalogue = Catalogue.load()
+    done: dict[str, int] = {}
+    with _interruptible(), ExitStack() as stack:
+        console.print("starting a city, a Redis server and the engine …", style="dim")
+        stage = stack.enter_context(staged(options))
+        names, city = areas_of(options.folder / "city" / "areas.geojson")
+        console.print(where_to_look(stage), soft_wrap=True, markup=False, highlight=False)
+        watcher = Watcher(stage.redis, stage.metrics, catalogue.indicators, names, city)
+        stack.callback(watcher.close)
+        view = DemoView({i.id: i for i in catalogue.indicators}, names, ZoneInfo(ZONE), options.speed)
+        departments = _departments(stage, watcher, options.seed)
+        if departments is not None:
+            stack.callback(departments.close)
+        with suppress(KeyboardInterrupt), _shown(view, departments, console, live=live) as show:
+            _loop(stage, watcher, departments, show)
+        done |= departments.done if departments else {}
+        console.print("stopping …", style="dim")
+    console.print(report(stage, done, names, catalogue.indicators, ZONE))
 
 
-def _names(areas: Path) -> dict[str, str]:
-    """Area id -> Chinese and English name."""
-    features = json.loads(areas.read_text(encoding="utf-8"))["features"]
-    found = (feature["properties"] for feature in features)
-    return {p.get("id", p.get("adcode")): f"{p['name_zh']} {p['name_en']}" for p in found}
+def _departments(stage: Stage, watcher: Watcher, seed: int) -> Departments | None:
+    from flows.demo_departments import Departments
+
+    return None if stage.redis is None else Departments(stage.redis, watcher.watermark, seed)
+
+
+def _loop(stage: Stage, watcher: Watcher, departments: Departments | None, show: Show) -> None:
+    begin = now = monotonic()
+    seconds = stage.options.seconds or math.inf
+    looked = -math.inf
+    while now - begin < seconds and stage.city.running:
+        stage.check()
+        if departments is not None:
+            departments.work(now)
+        if now - looked >= _LOOK_S:
+            show(watcher.look(), seconds - (now - begin))
+            looked = now
+        sleep(_STEP_S)
+        now = monotonic()
+    stage.check()
+
+
+@contextmanager
+def _shown(
+    view: DemoView, departments: Departments | None, console: Console, *, live: bool
+) -> Iterator[Show]:
+    """How states are drawn: a live screen, or a line every ten seconds."""
+    if live:
+        from rich.live import Live
+
+        with Live(console=console, screen=True, auto_refresh=False) as screen:
+
+            def draw(state: DemoState, left: float) -> None:
+                rest = "" if math.isinf(left) else f"剩余 left {left:,.0f} s"
+                deeds = departments.deeds if departments else ()
+                screen.update(view.screen(state, deeds, rest), refresh=True)
+
+            yield draw
+        return
+    told = -math.inf
+
+    def tell(state: DemoState, left: float) -> None:
+        nonlocal told
+        del left
+        if monotonic() - told >= _LINE_S:
+            told = monotonic()
+            done = departments.done if departments else {}
+            console.print(view.line(state, done), soft_wrap=True)
+
+    yield tell
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """SIGTERM ends the demo as Ctrl-C does: in order."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _fail(error: BaseException) -> Never:
+    Console(file=sys.stderr).print(f"Error: {error}", style="red", markup=False, soft_wrap=True)
+    raise typer.Exit(1) from error

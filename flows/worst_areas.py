@@ -1,7 +1,6 @@
-"""Where a replay was worst: ``indicators.parquet`` -> a table of the worst areas of every indicator."""
+"""Where it was worst: rows of values -> a table of the worst areas of every indicator."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -49,11 +48,13 @@ def worst_areas(table: pl.DataFrame, high_bad: Mapping[str, bool], shown: int = 
     )
 
 
-def worst_table(path: Path, indicators: Sequence[Indicator], names: Mapping[str, str], tz: str) -> Table:
-    """The worst areas of the replay that wrote ``path``, for reading.
+def worst_table(
+    rows: pl.DataFrame, indicators: Sequence[Indicator], names: Mapping[str, str], tz: str
+) -> Table:
+    """The worst areas of a run, for reading.
 
     Args:
-        path: an ``indicators.parquet``.
+        rows: columns of ``indicators.parquet``.
         indicators: those to show.
         names: area id -> name; an area without one is shown by its id.
         tz: zone of the times shown.
@@ -61,8 +62,8 @@ def worst_table(path: Path, indicators: Sequence[Indicator], names: Mapping[str,
     known = {indicator.id: indicator for indicator in indicators}
     table = Table("indicator", "area", "worst at", "value", "level", title="Where it was worst")
     table.columns[3].justify = "right"
-    rows = worst_areas(pl.read_parquet(path), {name: i.high_bad for name, i in known.items()})
-    for (name,), group in rows.group_by("indicator", maintain_order=True):
+    worst = worst_areas(rows, {name: i.high_bad for name, i in known.items()})
+    for (name,), group in worst.group_by("indicator", maintain_order=True):
         entry = known[str(name)].entry
         table.add_section()
         for i, row in enumerate(group.iter_rows(named=True)):

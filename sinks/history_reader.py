@@ -49,6 +49,13 @@ def read(
     return rows.sort("window_end").drop("indicator", "area")
 
 
+def whole(folder: Path) -> pl.DataFrame:
+    """All rows of a history by time, each in its last revision; columns of ``indicators.parquet``."""
+    filed = _scan([path for _, path in hours(folder)])
+    closed = empty() if filed is None else filed.collect()
+    return latest(pl.concat([closed, rows_of(segments(folder), torn=True)])).sort("window_end")
+
+
 def areas(folder: Path, indicator: str) -> list[str]:
     """Areas with values of an indicator in the newest hour that has any."""
     for _, path in reversed(hours(folder)):

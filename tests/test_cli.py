@@ -15,7 +15,6 @@ from flows.cli import app
 from flows.progress import reading_bar
 from flows.replay_command import record_files, summary_table
 from flows.worst_areas import worst_areas
-from indicators.catalogue import Catalogue
 
 NOON = 1_719_979_200_000
 ALL_COMMANDS = ["demo", "replay", "score", "import", "catalogue", "grid"]
@@ -181,15 +180,6 @@ def test_work_that_fails_exits_with_1_and_names_the_cause(readings: Path, tmp_pa
     assert result.exit_code == 1
     assert "Error:" in result.stderr
     assert "broken.jsonl.gz" in said(result)
-
-
-def test_the_demo_replays_the_sample_and_says_where_it_was_worst(tmp_path: Path) -> None:
-    result = run("demo", "--no-ui", "--for", "120s", "--out", tmp_path)
-    assert result.exit_code == 0, result.output
-    assert "珞珈山街道 Luojiashan" in said(result)
-    assert Catalogue.load()["weather.rain_1h_max"].entry.name_zh in said(result)
-    assert f"are in {tmp_path}" in said(result)
-    assert (tmp_path / "indicators.parquet").exists()
 
 
 def test_the_demo_refuses_a_length_that_is_no_time() -> None:

@@ -1,0 +1,105 @@
+"""What the demo says before and after: where to look, and what came of it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+from rich.console import Group, RenderableType
+from rich.table import Table
+
+from alerts.life_cycle import STATUSES
+from flows.demo_stage import Stage
+from flows.demo_view import LEVELS, STATUS
+from flows.worst_areas import worst_table
+from indicators.indicator import Indicator
+from sinks.history_reader import whole
+
+_SHOWN_FROM = 2
+"""Yellow: what was worst is told from this level on."""
+
+_COUNTS = ("readings", "events", "feedback", "duplicates", "late")
+
+
+class _Line(msgspec.Struct):
+    """What the report needs of a line of ``incidents.jsonl``."""
+
+    incident_id: str
+    seq: int
+    status: str
+    peak_level: int
+
+
+def areas_of(path: Path) -> tuple[dict[str, str], str]:
+    """Area id → Chinese name, and the id of the city, from the areas' file."""
+    features = json.loads(path.read_text(encoding="utf-8"))["features"]
+    found = [feature["properties"] for feature in features]
+    names = {p["id"]: p["name_zh"] for p in found}
+    city = (path.parent / "city.toml").read_text(encoding="utf-8").split('id = "', 1)[1].split('"', 1)[0]
+    return names, city
+
+
+def where_to_look(stage: Stage) -> str:
+    """Where a visitor finds what, while the demo runs."""
+    lines = [f"files    {stage.options.folder}", f"metrics  {stage.metrics}"]
+    if stage.redis is None:
+        lines += ["redis    none: there is no queue and no department in this demo", f"         {stage.why}"]
+    else:
+        port = stage.redis.split(":")[2].split("/")[0]
+        lines += [
+            f"redis    redis-cli -p {port} HGETALL yw:meta",
+            f"queue    yiwang dispatch list --redis {stage.redis}",
+        ]
+    return "\n".join(lines)
+
+
+def report(
+    stage: Stage,
+    done: Mapping[str, int],
+    names: Mapping[str, str],
+    indicators: Sequence[Indicator],
+    tz: str,
+) -> RenderableType:
+    """What came of the demo, and which commands tell more."""
+    folder = stage.options.folder
+    rows = whole(folder / "history")
+    out, city = folder / "out", folder / "city"
+    return Group(
+        worst_table(rows.filter(rows["level"] >= _SHOWN_FROM), indicators, names, tz),
+        _figures(stage, done),
+        "\n更多 more:",
+        f"  yiwang history drainage.ponding_depth_max 420100 --history {folder / 'history'} --last 2h",
+        f"  yiwang score --alerts {out / 'alerts.jsonl'} --truth {city / 'truth.jsonl'} "
+        f"--areas {city / 'areas.geojson'}",
+    )
+
+
+def _figures(stage: Stage, done: Mapping[str, int]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    totals = stage.summary()
+    for name in _COUNTS:
+        table.add_row(name, f"{totals.get(name, 0):,}")
+    rejected = totals.get("rejected", {})
+    table.add_row("rejected", ", ".join(f"{reason} {n:,}" for reason, n in rejected.items()) or "0")
+    incidents = last_lines(stage.options.folder / "out" / "incidents.jsonl")
+    by_status = Counter(one.status for one in incidents)
+    by_level = Counter(one.peak_level for one in incidents)
+    shown = "  ".join(f"{STATUS[s]} {s} {by_status[s]}" for s in STATUSES if by_status[s])
+    table.add_row("事件 incidents", f"{len(incidents)}: {shown or '-'}")
+    table.add_row("", "  ".join(f"{LEVELS[level]} {by_level[level]}" for level in (4, 3, 2, 1)))
+    table.add_row("工单 tickets", ", ".join(f"{action} {n}" for action, n in sorted(done.items())) or "-")
+    return table
+
+
+def last_lines(path: Path) -> list[_Line]:
+    """The last state of every incident in a file of changes; an unfinished last line is left out."""
+    decode = msgspec.json.Decoder(_Line).decode
+    found: dict[str, _Line] = {}
+    for text in path.read_bytes().split(b"\n")[:-1]:
+        one = decode(text)
+        if one.incident_id not in found or one.seq >= found[one.incident_id].seq:
+            found[one.incident_id] = one
+    return list(found.values())
