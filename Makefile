@@ -10,7 +10,7 @@ ARGS ?=
 help:            ## show the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
 
-demo: $(STAMP)   ## replay the sample city; options by ARGS="..."
+demo: $(STAMP)   ## a city in a rainstorm, live; options by ARGS="..."
 	@$(BIN)/yiwang demo $(ARGS)
 
 test: $(STAMP)   ## every test there is
