@@ -2,14 +2,16 @@
 
 import difflib
 import json as json_text
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Never
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from flows.catalogue_options import Lang, Language, Own, fail, load
+from flows.catalogue_test_command import EPILOG as TEST_EXAMPLES
+from flows.catalogue_test_command import run_cases
 from indicators.catalogue import Catalogue, CatalogueError, files, read
 from indicators.entry import LEVELS
 from indicators.indicator import Indicator
@@ -17,13 +19,6 @@ from indicators.metrics import Metrics
 from indicators.reference import markdown
 
 app = typer.Typer(name="catalogue", help="The indicators and the formula language.", no_args_is_help=True)
-
-
-class Language(StrEnum):
-    """Language of names and headings."""
-
-    zh = "zh"
-    en = "en"
 
 
 _HEADINGS = {
@@ -64,14 +59,6 @@ _KEYS_ZH = {
     "early": "提前研判",
 }
 
-Own = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--catalogue", help="A catalogue file or folder of one's own; repeatable.", show_default=False
-    ),
-]
-Lang = Annotated[Language, typer.Option(help="Language of names and headings.")]
-
 _LIST_EXAMPLES = """Examples:
 
   yiwang catalogue list --lang zh
@@ -98,7 +85,7 @@ def list_(
     catalogue: Own = None,
 ) -> None:
     """List the indicators."""
-    indicators = _load(catalogue).indicators
+    indicators = load(catalogue).indicators
     if json:
         _print_json([i.row() for i in indicators])
         return
@@ -125,7 +112,7 @@ def show(
     catalogue: Own = None,
 ) -> None:
     """Show one indicator with its formula, levels and where they come from."""
-    found = _find(_load(catalogue), indicator)
+    found = _find(load(catalogue), indicator)
     if json:
         _print_json(found.row())
         return
@@ -147,27 +134,17 @@ def check(
         found = files(paths)
         indicators = read(found, Metrics.load())
     except CatalogueError as error:
-        _fail(error)
+        fail(error)
     typer.echo(f"{len(indicators)} indicators in {len(found)} files are well-formed")
+
+
+app.command(name="test", epilog=TEST_EXAMPLES)(run_cases)
 
 
 @app.command()
 def docs() -> None:
     """Print the reference of the formula language as Markdown."""
     typer.echo(markdown(), nl=False)
-
-
-def _load(paths: list[Path] | None) -> Catalogue:
-    try:
-        return Catalogue.load(paths or ())
-    except CatalogueError as error:
-        _fail(error)
-
-
-def _fail(error: CatalogueError) -> Never:
-    for message in error.messages:
-        typer.echo(message, err=True)
-    raise typer.Exit(1)
 
 
 def _find(catalogue: Catalogue, wanted: str) -> Indicator:

@@ -160,6 +160,8 @@ def _tables(path: Path, faults: list[str]) -> list[tuple[str, dict[str, Any]]]:
         faults.append(f"{path}: {error}; a catalogue is TOML text in UTF-8")
         return []
     tables = content.pop("indicator", [])
+    # Golden cases may stand beside the indicators they are about.
+    content.pop("case", None)
     if content:
         faults.append(f"{path}: unknown key {next(iter(content))!r}; write [[indicator]] tables only")
     if not isinstance(tables, list) or not all(isinstance(t, dict) for t in tables) or not tables:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.oracle.formulas import quantile
-from tests.oracle.golden import Golden, by_hand, duration, golden_cases, values
+from tests.oracle.golden import Golden, by_hand, golden_cases
 from tests.oracle.recompute import RULES, recompute
 from tests.oracle.records import DAY, HOUR, MINUTE, Listed, Reading, Records, Transition, grid_code
 from tests.oracle.settled import settle
@@ -42,20 +42,6 @@ def test_the_arithmetic_beside_a_case_gives_its_value(case: Golden) -> None:
 def test_arithmetic_with_anything_else_is_refused() -> None:
     with pytest.raises(ValueError, match="no arithmetic"):
         by_hand("__import__('os')")
-
-
-@pytest.mark.parametrize("text", ["5 minutes", "-", "3w", ""])
-def test_a_wrong_duration_is_refused(text: str) -> None:
-    if text in {"-", ""}:
-        assert duration(text) == 0
-    else:
-        with pytest.raises(ValueError, match="no duration"):
-            duration(text)
-
-
-def test_a_wrong_value_is_refused() -> None:
-    with pytest.raises(ValueError, match="no value: '5y3'"):
-        values("1 5y3")
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=40), st.integers(1, 99))
