@@ -25,9 +25,11 @@ check: $(STAMP)  ## style, types, the catalogue files
 bench: $(STAMP)  ## throughput on a random city, as a Markdown table
 	@$(BIN)/python benchmarks/throughput.py $(ARGS)
 
-docs: $(STAMP)   ## write docs/formulas.md, the reference of formulas
+docs: $(STAMP)   ## write the references: formulas, configuration, JSON Schemas
 	@mkdir -p docs
 	@$(BIN)/yiwang catalogue docs > docs/formulas.md
+	@$(BIN)/yiwang config docs > docs/configuration.md
+	@$(BIN)/yiwang config schemas docs/schemas
 
 venv: $(STAMP)   ## make the environment, or bring it up to date
 

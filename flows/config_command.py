@@ -1,4 +1,4 @@
-"""`yiwang config`: check a configuration, print one with every option, print the reference."""
+"""`yiwang config`: check a configuration, print one with every option, print the references."""
 
 import json
 from pathlib import Path
@@ -45,3 +45,13 @@ def example() -> None:
 def docs() -> None:
     """Print the reference of all options, Markdown."""
     typer.echo(reference(), nl=False)
+
+
+@app.command(epilog="Example:\n\n  yiwang config schemas schemas")
+def schemas(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to; made if need be.")],
+) -> None:
+    """Write the JSON Schemas of all records and results."""
+    from flows.schemas import write
+
+    write(folder)

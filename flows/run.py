@@ -233,7 +233,8 @@ class Engine:
                 self.now,
                 self.wall,
             )
-            latest, revisions = Latest(), Revisions()
+            names = {(a["id"], a["kind"]): (a["name_zh"], a["name_en"]) for a in city.areas.info()}
+            latest, revisions = Latest(names=names), Revisions()
             taps += [
                 Tap("values_prometheus", "area_values", ValueGauges(latest)),
                 Tap("revisions_prometheus", "values", RevisionCounter(revisions)),

@@ -118,9 +118,8 @@ class LivePart(ReplayPart):
 
     def _is_quiet(self, file: GrowingFile) -> bool:
         real = self._live.wall() - file.heard
-        if self._live.clock == "wall":
-            return file.caught_up and real * 1000 >= MAX_DISORDER
-        return file.caught_up and real >= POLL and self.greatest - file.heard_at >= MAX_DISORDER
+        passed = self._live.clock == "source" and self.greatest - file.heard_at >= MAX_DISORDER
+        return file.caught_up and (real * 1000 >= MAX_DISORDER or (passed and real >= POLL))
 
     def _is_silent(self, file: GrowingFile, now: float) -> bool:
         if not file.caught_up:

@@ -7,7 +7,7 @@ Cells and communities are too many to be labels: they live in Redis and in the h
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,14 +26,17 @@ _LABELS = ("indicator", "area", "kind")
 class Latest:
     """The newest value of each (indicator, area, kind): window end ms, value or None, level.
 
+    ``names`` gives the Chinese and English name of an (area, kind); others are called by their ids.
+
     >>> latest = Latest()
     >>> value, level, n, coverage = np.array([57.0]), np.array([0]), np.array([9]), np.array([1.0])
     >>> latest.take(ValueFrame("air.aqi", 4, ["city"], None, 60_000, value, level, n, coverage, 0, 0))
     >>> [family.samples[0].value for family in latest.families()]
-    [57.0, 0]
+    [57.0, 0, 1]
     """
 
     rows: dict[tuple[str, str, str], tuple[int, float | None, int]] = field(default_factory=dict)
+    names: Mapping[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
 
     def take(self, frame: ValueFrame) -> None:
         """Take the rows of a frame; an older window than the one shown changes nothing."""
@@ -67,6 +70,16 @@ class Latest:
             "Level of an indicator: 0 none, 1 blue, 2 yellow, 3 orange, 4 red.",
             _LABELS,
             levels,
+        )
+        known = {
+            (area, kind): self.names.get((area, kind), (area, area)) for _, area, kind in list(self.rows)
+        }
+        yield Family(
+            "yiwang_area_info",
+            "gauge",
+            "Names of the areas that have values.",
+            ("area", "kind", "area_zh", "area_en"),
+            [Sample((*key, *names), 1) for key, names in sorted(known.items())],
         )
 
 

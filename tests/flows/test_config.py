@@ -142,6 +142,12 @@ def test_the_command_checks_a_file(tmp_path: Path) -> None:
     assert "engine.clok" in result.stderr
 
 
+def test_the_command_writes_the_schemas(tmp_path: Path) -> None:
+    assert command("schemas", tmp_path / "here").exit_code == 0
+    names = {path.name for path in (tmp_path / "here").iterdir()}
+    assert names == {path.name for path in (ROOT / "docs" / "schemas").iterdir()}
+
+
 def test_the_command_prints_example_and_reference() -> None:
     assert command("example").stdout == example()
     assert command("docs").stdout == reference()

@@ -38,7 +38,7 @@ def frame(rows: list[tuple[str, str, int, float | None, int]], indicator: str = 
 
 
 def shown(latest: Latest) -> dict[tuple[str, ...], tuple[float, float]]:
-    values, levels = latest.families()
+    values, levels, _ = latest.families()
     assert [s.labels for s in values.samples] == [s.labels for s in levels.samples]
     return {v.labels: (v.value, w.value) for v, w in zip(values.samples, levels.samples, strict=True)}
 
@@ -85,6 +85,17 @@ def test_no_data_takes_the_sample_away_and_a_correction_of_the_past_does_not() -
     assert shown(latest) == {key: (61.0, 1)}
     latest.take(frame([("city", "city", 180_000, None, 0)]))
     assert shown(latest) == {}
+
+
+def test_areas_are_told_with_their_names_once() -> None:
+    latest = Latest(names={("420106", "district"): ("武昌区", "Wuchang")})
+    latest.take(frame([("district", "420106", 1, 1.0, 0), ("city", "city", 1, 1.0, 0)]))
+    latest.take(frame([("district", "420106", 1, 1.0, 0)], indicator="noise"))
+    _, _, info = latest.families()
+    assert [s.labels for s in info.samples] == [
+        ("420106", "district", "武昌区", "Wuchang"),
+        ("city", "city", "city", "city"),
+    ]
 
 
 def test_values_go_on_after_a_restart() -> None:
