@@ -192,16 +192,16 @@ def test_killed_and_stopped_engines_leave_no_trace(city: Path, whole: Path, tmp_
     ]
     for number in (signal.SIGKILL, signal.SIGTERM, signal.SIGKILL, signal.SIGINT):
         with started(*options) as run:
-            running_until(run, lambda: _snapshots(port) >= 3)
+            running_until(run, lambda: _snapshots(port) >= 3, 120)
             run.send_signal(number)
-            _, said = run.communicate(timeout=30)
+            _, said = run.communicate(timeout=120)
         assert run.returncode == (-number if number == signal.SIGKILL else 0), said.decode()
     with started(*[o for o in options if not o.startswith("--pace")], "--json") as run:
         total = sum((city / name).read_text().count("\n") for name in NAMES)
-        running_until(run, lambda: _received(port) == total, 60)
-        running_until(run, lambda: _idle(port), 60)
+        running_until(run, lambda: _received(port) == total, 120)
+        running_until(run, lambda: _idle(port), 120)
         run.terminate()
-        out, said = run.communicate(timeout=30)
+        out, said = run.communicate(timeout=120)
     assert run.returncode == 0, said.decode()
     assert json.loads(out)["received"] == total
     same(tmp_path, whole)
