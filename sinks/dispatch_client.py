@@ -161,18 +161,21 @@ class DispatchClient:
 
     def ack(self, entry: Entry, note: str | None = None, *, report: bool = True) -> bool:
         """Acknowledge an entry: nobody will be given it again. False if somebody had done so before."""
-        return self.ack_id(entry.district, entry.entry_id, entry.incident_id, note, report=report)
+        return self.ack_all([entry], note, report=report)[0]
 
-    def ack_id(
-        self, district: str, entry_id: str, incident_id: str, note: str | None = None, *, report: bool = True
-    ) -> bool:
-        """The same for an entry known by its ids."""
-        record = b""
+    def ack_all(
+        self, entries: Sequence[Entry], note: str | None = None, *, report: bool = True
+    ) -> list[bool]:
+        """The same for several entries, in one round trip."""
+        return [bool(done) for done in self._link.send([self._ack(one, note, report) for one in entries])]
+
+    def _ack(self, entry: Entry, note: str | None, report: bool) -> Command:  # noqa: FBT001 - as given
+        told = b""
         if report:
-            record = msgspec.json.encode(Record(incident_id, "acknowledge", self.taker, self.clock(), note))
-        keys = [self.keys.stream(district), self.keys.feedback]
-        (done,) = self._link.send([self._link.run("ack", keys, self.group, entry_id, record, FEEDBACK_KEPT)])
-        return bool(done)
+            record = Record(entry.incident_id, "acknowledge", self.taker, self.clock(), note)
+            told = msgspec.json.encode(record)
+        keys = [self.keys.stream(entry.district), self.keys.feedback]
+        return self._link.run("ack", keys, self.group, entry.entry_id, told, FEEDBACK_KEPT)
 
     def act(self, action: Action, incident_id: str, note: str | None = None) -> None:
         """Report what was done about an incident."""

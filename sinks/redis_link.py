@@ -15,6 +15,7 @@ from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
 import redis
+from hiredis import pack_command
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from redis.sentinel import Sentinel
@@ -183,7 +184,8 @@ class RedisLink:
 
 def _answers(connection: Connection, commands: Sequence[Command]) -> list[Reply]:
     """One round trip; every reply is read, so that the connection stays usable."""
-    wire = b"".join(c if isinstance(c, bytes) else b"".join(connection.pack_command(*c)) for c in commands)
+    # NB: redis-py's own packing looks at every argument in Python first, and takes four times as long.
+    wire = b"".join([c if isinstance(c, bytes) else pack_command(c) for c in commands])  # type: ignore[arg-type]
     connection.send_packed_command([wire], check_health=False)
     replies: list[Reply] = []
     failures: list[tuple[Command, redis.ResponseError]] = []
