@@ -69,7 +69,8 @@ class NewCases:
 
     ``kind`` int64 position in :data:`CODES`; ``reported`` int64 ms; ``lon``, ``lat`` WGS84 degrees;
     ``severity`` int64 1 to 4. ``prefix`` begins their identifiers. ``closes`` int64 ms: when they are closed,
-    for all; None: by the course of their types. ``certain``: none is rejected.
+    for all; None: by the course of their types. ``certain``: none is rejected. ``channel``: who reports them
+    all; "" draws it by their types.
     """
 
     kind: Ints
@@ -80,6 +81,7 @@ class NewCases:
     prefix: str = ""
     closes: Ints | None = None
     certain: bool = False
+    channel: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,8 +237,11 @@ def _identifiers(cases: NewCases) -> pl.Series:
     return shorts + numbers
 
 
-def _channels(rng: np.random.Generator, kind: Ints) -> pl.Series:
-    """Draw the channel of every case by its type's shares."""
+def _channels(rng: np.random.Generator, cases: NewCases) -> pl.Series:
+    """Return the channel of every case, drawn by its type's shares unless it is given."""
+    kind = cases.kind
+    if cases.channel:
+        return pl.Series([cases.channel]).gather(np.zeros(kind.size, np.int64))
     widest = max(len(t.channels) for t in EVENT_TYPES.values())
     padded = [t.channels + t.channels[-1:] * (widest - len(t.channels)) for t in EVENT_TYPES.values()]
     bounds = np.cumsum([[share for _, share in row] for row in padded], axis=1)[:, :-1]
@@ -250,7 +255,7 @@ def _first_record(rng: np.random.Generator, cases: NewCases, row: Ints, first: F
         "lon": pl.Series(cases.lon.round(6)[row]),
         "lat": pl.Series(cases.lat.round(6)[row]),
         "severity": pl.Series(cases.severity[row]),
-        "channel": _channels(rng, kind).gather(row),
+        "channel": _channels(rng, cases).gather(row),
         "department": pl.Series([t.department for t in EVENT_TYPES.values()]).gather(kind[row]),
     }
     keep = pl.Series(first)

@@ -17,9 +17,8 @@ def _epidemic_cluster(stage: Stage) -> Script:
     """A school's outbreak, a full fever clinic, positive tests; medicines and absences follow the illness."""
     school = stage.anchor("school_absence", "otc_fever_sales", "sewage_virus")
     home = stage.beside(school, 1, 0.0)
-    ill = stage.reports(
-        "ev_ili_case", np.repeat(home, round(ILL_IN_SCHOOL * stage.intensity), axis=0), within=(0.02, 0.4)
-    )
+    pupils = np.repeat(home, round(ILL_IN_SCHOOL * stage.intensity), axis=0)
+    ill = stage.reports("ev_ili_case", pupils, within=(0.02, 0.4), channel="school")
     clinic = np.repeat(home, round(60 * stage.intensity * stage.minutes / 1440), axis=0)
     fever = stage.reports("ev_fever_visit", clinic, within=(0.0, 0.9))
     tests = stage.reports("ev_lab_positive", clinic[: len(clinic) // 3], within=(0.1, 0.9))

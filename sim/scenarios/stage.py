@@ -185,11 +185,12 @@ class Stage:
         within: tuple[float, float] = (0.05, 0.5),
         severity: int = 2,
         lasting: bool = False,
-        suffix: str = "",
+        channel: str = "",
     ) -> pl.DataFrame:
         """Cases of a type, one per place (lon, lat), reported at random within shares of the scenario.
 
-        None is rejected. ``lasting`` ones are closed when the scenario ends.
+        None is rejected. ``lasting`` ones are closed when the scenario ends. ``channel``: who reports them;
+        "" draws it case by case.
         """
         where = np.asarray(places, np.float64).reshape(-1, 2)
         n = len(where)
@@ -198,10 +199,8 @@ class Stage:
         closes = self.end + self.rng.integers(0, 10 * MINUTE, n) if lasting else None
         kind = np.full(n, CODES.index(code))
         cases = NewCases(kind, reported, where[:, 0], where[:, 1], np.full(n, severity))
-        prefix = f"{self.event}{suffix}-"
-        return case_records(
-            self.rng, replace(cases, prefix=prefix, closes=closes, certain=True), self.city.end
-        )
+        cases = replace(cases, prefix=f"{self.event}-", closes=closes, certain=True, channel=channel)
+        return case_records(self.rng, cases, self.city.end)
 
     def beside(self, device: int, n: int, metres: float) -> Floats:
         """``n`` places scattered about a device with this standard deviation, [n, 2] lon and lat."""

@@ -148,3 +148,10 @@ def test_cases_that_must_last_are_closed_when_asked_and_never_rejected() -> None
     assert records.filter(status="rejected").is_empty()
     assert records.filter(status="closed")["ts"].unique().to_list() == [5 * HOUR]
     assert records["event_id"].str.starts_with("x-utility-outage-").all()
+
+
+def test_a_given_channel_is_that_of_every_case() -> None:
+    place = np.full(9, 114.3), np.full(9, 30.6)
+    kind, zero, one = np.full(9, CODES.index("ev_ili_case")), np.zeros(9, np.int64), np.ones(9, np.int64)
+    cases = NewCases(kind, zero, *place, one, channel="school")
+    assert case_records(np.random.default_rng(1), cases, 10**9)["channel"].to_list() == ["school"] * 9
