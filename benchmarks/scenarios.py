@@ -191,6 +191,7 @@ def main(
         with tempfile.TemporaryDirectory(prefix="yiwang-scenarios-") as temporary:
             folder = keep / f"{name}-{number}" if keep else Path(temporary)
             outcomes.append(played(SCENARIOS[name], number, folder))
+        messages.print(f"{name}, seed {number}: recall {outcomes[-1].score['recall']:.2f}")
         for kind, pairs in (("not raised", outcomes[-1].missed), ("below its level", outcomes[-1].low)):
             for pair in pairs:
                 messages.print(f"{name}, seed {number}: {kind}: {pair}")
