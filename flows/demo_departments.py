@@ -98,8 +98,17 @@ class Departments:
                 self._step(crew, work, now)
             free = _AT_ONCE - len(crew.hands)
             for entry in crew.client.take(count=free) if free else []:
-                self._note(crew.client.taker, "dispatch", entry)
-                crew.hands.append(_Work(entry, "acknowledge", now + self._takes("acknowledge")))
+                self._receive(crew, entry, now)
+
+    def _receive(self, crew: Crew, entry: Entry, now: float) -> None:
+        """Begin to work on a ticket, or lay aside what is in hand already: an alert that rose again."""
+        busy = {work.entry.incident_id for other in self.crews for work in other.hands}
+        closed = crew.client.incident(entry.incident_id).get("status") == "closed"
+        if closed or entry.incident_id in busy:
+            crew.client.ack(entry, report=False)
+            return
+        self._note(crew.client.taker, "dispatch", entry)
+        crew.hands.append(_Work(entry, "acknowledge", now + self._takes("acknowledge")))
 
     def _step(self, crew: Crew, work: _Work, now: float) -> None:
         actor, step = crew.client, work.step

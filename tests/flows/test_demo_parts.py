@@ -133,3 +133,11 @@ def test_names_and_the_city_come_from_the_city_s_files(tmp_path: Path) -> None:
     (tmp_path / "areas.geojson").write_text(json.dumps({"features": [feature]}))
     (tmp_path / "city.toml").write_text('[city]\nid = "420100"  # 武汉市\n')
     assert areas_of(tmp_path / "areas.geojson") == ({"420106": "武昌区"}, "420100")
+
+
+def test_an_alert_that_rises_again_is_worked_on_once(url: str, departments: Departments) -> None:
+    fill(url, [moved(1), moved(1, seq=2, level=3, previous=2)])
+    for second in range(100):
+        departments.work(float(second))
+    assert departments.done["dispatch"] == departments.done["close"] == 1
+    assert [one["action"] for one in reported(url)].count("close") == 1
