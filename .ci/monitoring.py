@@ -28,7 +28,16 @@ from tests.dashboards import DEPLOY, Query, board_queries, rule_queries  # noqa:
 SAMPLE = ROOT / "sim" / "sample"
 PACE = 240
 """Seconds of event time a second: the sample's four hours last a minute."""
-MAY_BE_EMPTY = ("yiwang_watermark_held == 1", "== 0", "> 120", "> 0.05", "> 0.2", "> 5", "bad_transition")
+MAY_BE_EMPTY = (
+    "yiwang_watermark_held == 1",
+    "== 0",
+    "> 120",
+    "> 0.05",
+    "> 0.2",
+    "> 5",
+    "> 1800",
+    "bad_transition",
+)
 """Parts of expressions that are true only when something is wrong."""
 
 

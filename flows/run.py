@@ -43,6 +43,7 @@ from sinks.line_files import LineFiles, plain_line, reject_line
 from sinks.nowhere import Nowhere
 from sinks.prometheus import Source, served
 from sinks.prometheus_alerts import AlertCounter, AlertFigures, IncidentGauge, RefusalCounter
+from sinks.prometheus_dispatch import DispatchQueues
 from sinks.prometheus_values import Latest, RevisionCounter, Revisions, ValueGauges
 from sinks.redis_keys import Keys
 from sinks.redis_server import embedded_server
@@ -157,6 +158,8 @@ class Engine:
         lanes = Lanes(lane_count(options), city.grid)
         durable = options.recovery is not None
         taps, sources = self._taps(city, figures)
+        if redis is not None:
+            sources.append(DispatchQueues(redis, Keys(self.config.redis.prefix)).families)
         if self.config.history.folder is not None:
             taps = (Tap("values_history", "values", self._history(lanes, durable=durable)), *taps)
         if redis is not None:

@@ -28,6 +28,7 @@ from tests.dashboards import (
     rules,
     without_suffix,
 )
+from tests.redis_servers import redis_server
 from tests.replays import make_city
 
 ROOT = DEPLOY.parent
@@ -55,12 +56,12 @@ def families(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Family]:
         "engine": {"out": str(work / "out"), "recovery": str(work / "state"), "clock": "source"},
         "prometheus": {"port": 9464},
     }
-    config = msgspec.convert(raw, Configuration)
-    engine = Asked(config, say=lambda _: None)
-    engine.wall = engine.until_read
-    config.prometheus.port = None
-    engine.run()
-    return {family.name: family for source in engine.sources for family in source()}
+    with redis_server() as redis:
+        config = msgspec.convert({**raw, "redis": {"url": redis.url}}, Configuration)
+        engine = Asked(config, say=lambda _: None)
+        engine.wall = engine.until_read
+        engine.run()
+        return {family.name: family for source in engine.sources for family in source()}
 
 
 class Asked(Engine):
@@ -75,11 +76,10 @@ class Asked(Engine):
             self.stop.asked = self.idle > 20
         return time.time()
 
-    def _taps(self, *arguments: Any) -> Any:
-        self.config.prometheus.port = 9464
-        taps, self.sources = super()._taps(*arguments)
+    def _flow(self, *arguments: Any) -> Any:
+        flow, self.sources = super()._flow(*arguments)
         self.config.prometheus.port = None
-        return taps, self.sources
+        return flow, self.sources
 
 
 QUERIES = [*board_queries(), *rule_queries()]
@@ -108,14 +108,13 @@ def test_a_query_groups_by_labels_that_exist(query: Query, families: dict[str, F
     assert used <= labels
 
 
-def test_every_metric_of_the_contract_is_there_but_for_those_of_the_queue(
-    families: dict[str, Family],
-) -> None:
+def test_every_metric_of_the_contract_is_there(families: dict[str, Family]) -> None:
     contract = """
         yiwang_indicator_value yiwang_indicator_level yiwang_readings_total yiwang_rejected_total
         yiwang_duplicates_total yiwang_late_total yiwang_revisions_total yiwang_watermark_lag_seconds
         yiwang_watermark_held yiwang_alerts_total yiwang_alert_latency_seconds yiwang_alert_age_seconds
-        yiwang_incidents_open yiwang_batch_seconds yiwang_snapshot_seconds yiwang_snapshot_bytes
+        yiwang_incidents_open yiwang_dispatch_pending yiwang_dispatch_oldest_seconds yiwang_batch_seconds
+        yiwang_snapshot_seconds yiwang_snapshot_bytes
         yiwang_catalogue_info yiwang_build_info yiwang_up
     """
     missing = [name for name in contract.split() if name not in families]
