@@ -25,9 +25,9 @@ def redis_taps(city: City, shards: list[str], settings: RedisSettings, started: 
     keys = settings.keys
     meta = _meta(city, started)
 
-    def describe(kind: str, area: str) -> AreaInfo:
+    def describe(kind: str, ids: list[str]) -> list[AreaInfo]:
         found = AreaKind.of(kind)
-        return city.areas.describe(found, [city.areas.uid(found, area)])[0]
+        return city.areas.describe(found, city.areas.uids(found, ids))
 
     def values(part: str, state: Any) -> Content:  # noqa: ANN401 - plain data
         if part != AREAS:

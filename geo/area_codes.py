@@ -1,6 +1,6 @@
 """Areas without polygons: street and district are prefixes of the cell's code."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,13 +75,19 @@ class CodeAreas:
         """(name_zh, name_en): the id itself."""
         return [(text, text) for text in self.ids(kind, uids)]
 
-    def uid(self, kind: AreaKind, text: str) -> int:
-        """The uid of a prefix. Raises ValueError for a text that is none."""
+    def uids(self, kind: AreaKind, texts: Sequence[str]) -> Int64s:
+        """Uids of prefixes, int64 [n]. Raises ValueError for a text that is none."""
+        if not texts:
+            return np.empty(0, dtype=np.int64)
         if self._is_unit_grid:
-            if not (text.isdecimal() and len(text) == _DIGITS[kind]):
-                raise ValueError(f"a {kind.label} here is a number of {_DIGITS[kind]} digits, found {text!r}")
-            return int(text) << KIND_BITS | kind
-        return int(beidou.parse([text])[0][0]) << KIND_BITS | kind
+            width = _DIGITS[kind]
+            for text in texts:
+                if not (text.isdecimal() and len(text) == width):
+                    raise ValueError(f"a {kind.label} here is a number of {width} digits, found {text!r}")
+            codes = np.array([int(text) for text in texts], dtype=np.int64)
+        else:
+            codes = beidou.parse(texts)[0]
+        return codes << KIND_BITS | kind
 
     def known(self) -> dict[AreaKind, Int64s]:
         """Nothing is known before the first cell."""

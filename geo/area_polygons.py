@@ -1,6 +1,6 @@
 """Areas drawn as polygons: arrays of cells → uids of the areas around each cell's centre."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -130,9 +130,9 @@ class PolygonAreas:
         found = map(self.areas.get, uids.tolist())
         return [area.parent if area and area.kind is kind else "" for area in found]
 
-    def uid(self, kind: AreaKind, text: str) -> int:
-        """The uid that an id has, whether it is in the file or not."""
-        return number(text) << KIND_BITS | kind
+    def uids(self, kind: AreaKind, texts: Sequence[str]) -> Int64s:
+        """The uids that ids have, whether they are in the file or not: int64 [n]."""
+        return np.array([number(text) << KIND_BITS | kind for text in texts], dtype=np.int64)
 
     def known(self) -> dict[AreaKind, Int64s]:
         """Uids of all areas of the file by kind, ascending."""

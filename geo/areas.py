@@ -1,5 +1,6 @@
 """The areas of a city: arrays of cells → uids of the community, street, district and city around each."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from os import PathLike
 from typing import Protocol, Self, TypedDict
@@ -39,7 +40,7 @@ class _Layout(Protocol):
     def names(self, kind: AreaKind, uids: Int64s) -> list[tuple[str, str]]: ...
     def known(self) -> dict[AreaKind, Int64s]: ...
 
-    def uid(self, kind: AreaKind, text: str) -> int: ...
+    def uids(self, kind: AreaKind, texts: Sequence[str]) -> Int64s: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,14 +123,16 @@ class Areas:
             for text, (zh, en), parent in rows
         ]
 
-    def uid(self, kind: AreaKind, text: str) -> int:
-        """The uid (or cell) of an id of one kind.
+    def uids(self, kind: AreaKind, texts: Sequence[str]) -> Int64s:
+        """Uids (or cells) of ids of one kind: int64 [n].
 
         Raises ValueError for a text that is no area of this kind here.
         """
         if kind is AreaKind.CELL:
-            return int(self.cells.parse([text])[0])
-        return CITY_UID if kind is AreaKind.CITY else self.layout.uid(kind, text)
+            return self.cells.parse(texts)
+        if kind is AreaKind.CITY:
+            return np.full(len(texts), CITY_UID, dtype=np.int64)
+        return self.layout.uids(kind, texts)
 
     def district(self, kind: AreaKind, text: str) -> str:
         """Id of the district that an area or cell lies in; the city's id where it lies in none.
@@ -139,17 +142,17 @@ class Areas:
         'N50H051'
         """
         if kind is AreaKind.CELL:
-            around = self.locate([self.uid(kind, text)])[:, AreaKind.DISTRICT - 1]
+            around = self.locate(self.uids(kind, [text]))[:, AreaKind.DISTRICT - 1]
             return self.ids(AreaKind.DISTRICT, around)[0] or self.city["id"]
         while kind < AreaKind.DISTRICT:
-            above = self.describe(kind, [self.uid(kind, text)])[0]["parent"]
+            above = self.describe(kind, self.uids(kind, [text]))[0]["parent"]
             kind, text = self._kind_above(kind, above), above
         return text
 
     def _kind_above(self, kind: AreaKind, above: str) -> AreaKind:
         """The kind of an area that areas of `kind` name as their parent."""
         for larger in (AreaKind.STREET, AreaKind.DISTRICT):
-            if larger > kind and above == self.ids(larger, [self.layout.uid(larger, above)])[0]:
+            if larger > kind and above == self.ids(larger, self.layout.uids(larger, [above]))[0]:
                 return larger
         return AreaKind.CITY
 

@@ -30,8 +30,8 @@ _CELL = KINDS.index("cell")
 _SEVERAL = 512
 """Members of one ZADD or ZREM, so that no single command holds the server up."""
 
-Describe = Callable[[str, str], AreaInfo]
-"""(kind, id) of an area -> what is known of it."""
+Describe = Callable[[str, list[str]], list[AreaInfo]]
+"""(kind, ids) of areas -> what is known of each."""
 
 
 class _Value(msgspec.Struct):
@@ -112,9 +112,11 @@ class StateCommands:
     def _introduced(self, rows: NDArray[np.int64]) -> list[Command]:
         """``yw:areas`` for areas above the cell."""
         fields: list[Argument] = []
-        for row in rows[self._kinds[rows] != _CELL].tolist():
-            name = self._names[row].decode()
-            fields += [name, area_entry(self._describe(KINDS[self._kinds[row]], name))]
+        for kind in np.unique(self._kinds[rows]).tolist():
+            if kind != _CELL:
+                names = [name.decode() for name in self._names[rows[self._kinds[rows] == kind]].tolist()]
+                about = map(area_entry, self._describe(KINDS[kind], names))
+                fields += [x for pair in zip(names, about, strict=True) for x in pair]
         return [("HSET", self._keys.areas, *fields)] if fields else []
 
     def _told(self, by_indicator: Mapping[str, Records]) -> list[Command]:
@@ -146,7 +148,9 @@ class StateCommands:
         newest = np.maximum.reduceat(records["window_end"], start)
         stale = np.flatnonzero(newest - self._moved[row[start]] >= _EXPIRY_EVERY_MS)
         self._moved[row[start][stale]] = newest[stale]
-        return commands + [("EXPIRE", keys[i], EXPIRES_S) for i in stale.tolist()]
+        expiry = b"$%d\r\n%d\r\n" % (len(str(EXPIRES_S)), EXPIRES_S)
+        expire = b"*3\r\n$6\r\nEXPIRE\r\n$%d\r\n%b\r\n%b"
+        return commands + [expire % (len(keys[i]), keys[i], expiry) for i in stale.tolist()]
 
     def _key_names(self, rows: NDArray[np.int32]) -> list[bytes]:
         cell, area = self._keys.cell("").encode(), self._keys.area("").encode()

@@ -31,8 +31,8 @@ def server() -> Iterator[RedisServer]:
         yield running
 
 
-def describe(kind: str, area: str) -> AreaInfo:
-    return AreaInfo(id=area, name_zh=f"区{area}", name_en=area, kind=kind, parent="city")
+def describe(kind: str, ids: list[str]) -> list[AreaInfo]:
+    return [AreaInfo(id=one, name_zh=f"区{one}", name_en=one, kind=kind, parent="city") for one in ids]
 
 
 def with_kinds(one: ValueFrame) -> ValueFrame:
