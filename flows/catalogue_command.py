@@ -2,20 +2,20 @@
 
 import difflib
 import json as json_text
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from flows.catalogue_options import Lang, Language, Own, fail, load
+from flows.catalogue_check_command import EPILOG as CHECK_EXAMPLES
+from flows.catalogue_check_command import check_files
+from flows.catalogue_options import Lang, Language, Own, load
 from flows.catalogue_test_command import EPILOG as TEST_EXAMPLES
 from flows.catalogue_test_command import run_cases
-from indicators.catalogue import Catalogue, CatalogueError, files, read
+from indicators.catalogue import Catalogue
 from indicators.entry import LEVELS
 from indicators.indicator import Indicator
-from indicators.metrics import Metrics
 from indicators.reference import markdown
 
 app = typer.Typer(name="catalogue", help="The indicators and the formula language.", no_args_is_help=True)
@@ -73,10 +73,6 @@ _SHOW_EXAMPLES = """Examples:
 
   yiwang catalogue show air.aqi --json"""
 
-_CHECK_EXAMPLES = """Examples:
-
-  yiwang catalogue check my_city/*.toml"""
-
 
 @app.command(name="list", epilog=_LIST_EXAMPLES)
 def list_(
@@ -125,19 +121,7 @@ def show(
     Console().print(table)
 
 
-@app.command(epilog=_CHECK_EXAMPLES)
-def check(
-    paths: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Catalogue files or folders.")],
-) -> None:
-    """Check catalogue files; every fault is named with file, indicator, key and what to do."""
-    try:
-        found = files(paths)
-        indicators = read(found, Metrics.load())
-    except CatalogueError as error:
-        fail(error)
-    typer.echo(f"{len(indicators)} indicators in {len(found)} files are well-formed")
-
-
+app.command(name="check", epilog=CHECK_EXAMPLES)(check_files)
 app.command(name="test", epilog=TEST_EXAMPLES)(run_cases)
 
 

@@ -132,7 +132,7 @@ def convert(slot: Slot, compile_: Compile, metrics: Metrics) -> Argument:
     Raises:
         FormulaArgumentError: the argument is not what the parameter takes.
     """
-    values = tuple(_convert(slot.parameter, given, compile_, metrics) for given in slot.given)
+    values = tuple(convert_one(slot.parameter, given, compile_, metrics) for given in slot.given)
     if not slot.parameter.many and slot.parameter.takes is not Takes.PER_EVENT:
         return values[0]
     if len(values) < slot.parameter.least:
@@ -141,7 +141,12 @@ def convert(slot: Slot, compile_: Compile, metrics: Metrics) -> Argument:
     return values
 
 
-def _convert(parameter: Parameter, given: ast.expr, compile_: Compile, metrics: Metrics) -> Argument:
+def convert_one(parameter: Parameter, given: ast.expr, compile_: Compile, metrics: Metrics) -> Argument:
+    """The value of one expression given for a parameter.
+
+    Raises:
+        FormulaArgumentError: it is not what the parameter takes.
+    """
     takes = parameter.takes
     try:
         if takes in _TEXTS:
@@ -239,7 +244,7 @@ def _tuple(takes: Takes, given: ast.expr, compile_: Compile, metrics: Metrics) -
         raise ValueError(f"must be {takes.value}; found {len(items)} items")
     if takes is Takes.PER_EVENT:
         return _event(items[0], metrics), _literal(Takes.NUMBER, items[1], compile_)
-    return tuple(_convert(Parameter("point", Takes.VALUE), item, compile_, metrics) for item in items)
+    return tuple(convert_one(Parameter("point", Takes.VALUE), item, compile_, metrics) for item in items)
 
 
 def _weight(given: ast.expr, compile_: Compile) -> float:

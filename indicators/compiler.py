@@ -32,7 +32,7 @@ from indicators.signatures import Parameter, Role, Takes
 from indicators.syntax import FormulaError, Program, parse
 from indicators.typing_rules import accepts, describe, role
 
-__all__ = ["Formula", "FormulaError", "compile_flag", "compile_formula", "unevaluated", "used"]
+__all__ = ["Compiler", "Formula", "FormulaError", "compile_flag", "compile_formula", "unevaluated", "used"]
 
 MAX_EXPANDED = 4_000
 """Nodes of a value or a part once the parts in it are expanded."""
@@ -84,7 +84,7 @@ def compile_formula(text: str, metrics: Metrics, *, window_ms: int | None = None
     compiler = _Compiler(program, Context(metrics, window_ms), {})
     value = compiler.run()
     if not accepts(Takes.AREA, value):
-        message = _not_an_area("the formula's value", "number", value)
+        message = not_an_area("the formula's value", "number", value)
         raise program.error(program.statements[-1].value, message)
     codes, events = used((*compiler.parts.values(), value))
     return Formula(value, compiler.parts, codes, events, text)
@@ -106,11 +106,16 @@ def compile_flag(
     context = Context(metrics or Metrics.load(), window_ms)
     flag = _Compiler(program, context, dict(formula.parts)).run()
     if not accepts(Takes.AREA_FLAG, flag):
-        raise program.error(program.statements[-1].value, _not_an_area("the condition", "flag", flag))
+        raise program.error(program.statements[-1].value, not_an_area("the condition", "flag", flag))
     return flag
 
 
-def _not_an_area(what: str, wanted: str, found: Node) -> str:
+def not_an_area(what: str, wanted: str, found: Node) -> str:
+    """Why a node cannot be a formula's value or condition, and what to do.
+
+    >>> not_an_area("the value", "number", Const(1.0))
+    'the value must be an Area number; found the number 1: use a metric or an event type'
+    """
     hint = "reduce the rows, as in highest(...), average(...) or number(...)"
     if found.kind is Kind.AREA:
         hint = "compare it, as in n >= 10" if wanted == "flag" else "write 1 if ... else 0"
@@ -150,7 +155,7 @@ def unevaluated(nodes: Sequence[Node]) -> tuple[str, ...]:
 
 
 class _Compiler:
-    """Walks one program; ``parts`` grows with its assignments."""
+    """Compiles one program; ``parts`` grows with its assignments. Stops at the first fault."""
 
     def __init__(self, program: Program, context: Context, parts: dict[str, Node]) -> None:
         self.program = program
@@ -170,6 +175,11 @@ class _Compiler:
         }
 
     def run(self) -> Node:
+        """The program's value.
+
+        Raises:
+            FormulaError: with the first fault.
+        """
         *assignments, last = self.program.statements
         for statement in assignments:
             self.name(statement.name or "", statement.at)
@@ -191,6 +201,11 @@ class _Compiler:
                 raise self.program.error(at, f"{name!r} is {what}; choose another name for the part")
 
     def node(self, at: ast.expr) -> Node:
+        """An expression's node.
+
+        Raises:
+            FormulaError: with the first fault.
+        """
         self.grow(1, at)
         compile_ = self.by_type.get(type(at))
         if compile_ is None:
@@ -326,6 +341,10 @@ class _Compiler:
         if name in metrics.event_index:
             return f"{name} is an event type, no function; write entered({name}, 'reported')"
         return f"unknown function {name!r}{closest(name, FUNCTIONS)}"
+
+
+Compiler = _Compiler
+"""For who wants more of a program than its first fault."""
 
 
 def _size(node: Node) -> int:

@@ -306,8 +306,19 @@ def test_check_counts_what_is_well_formed(write: Write) -> None:
 def test_check_fails_with_the_fault_on_stderr(write: Write) -> None:
     result = CliRunner().invoke(app, ["check", str(write(hop='"7m"'))])
     assert result.exit_code == 1
-    assert "hop: 7m does not divide 24h" in result.stderr
+    assert "own.toml:9:7: my.gust: hop: 7m does not divide 24h" in result.stderr
     assert result.stdout == ""
+
+
+def test_check_as_json_gives_faults_with_their_places(write: Write) -> None:
+    result = CliRunner().invoke(app, ["check", str(write(hop='"7m"')), "--json"])
+    assert result.exit_code == 1
+    (fault,) = json.loads(result.stdout)["faults"]
+    assert (fault["line"], fault["column"], fault["key"]) == (9, 7, "hop")
+
+
+def test_check_of_a_file_that_is_not_there_is_wrong_use(tmp_path: Path) -> None:
+    assert CliRunner().invoke(app, ["check", str(tmp_path / "none.toml")]).exit_code == 2
 
 
 def test_list_takes_a_catalogue_of_ones_own(write: Write) -> None:

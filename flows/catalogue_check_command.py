@@ -1,0 +1,90 @@
+"""``yiwang catalogue check``: every fault of catalogue files, what indicators need and cost."""
+
+from __future__ import annotations
+
+import json as json_text
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from flows.catalogue_options import Lang, Language, named
+from indicators import check
+from indicators.catalogue import Catalogue
+from indicators.check import CheckedFiles, Fault
+from indicators.metrics import Metrics
+
+EPILOG = """Examples:
+
+  yiwang catalogue check my_city/*.toml
+
+  yiwang catalogue check my_city/ --json
+
+Exit code: 0 the files can be used, 1 they have faults (file:line:column on stderr), 2 wrong use."""
+
+_WORDS = {
+    Language.en: {
+        "fine": "{indicators} indicators in {files} files are well-formed",
+        "cases": "{cases} golden cases beside them; run `yiwang catalogue test`",
+        "faults": "{faults} faults in {files} files",
+        "replaces": "{id} replaces the shipped indicator of this id",
+    },
+    Language.zh: {
+        "fine": "{files} 个文件中 {indicators} 个指标书写正确",
+        "cases": "另有 {cases} 个用例；运行 `yiwang catalogue test`",
+        "faults": "{files} 个文件中有 {faults} 处错误",
+        "replaces": "{id} 将替换同编号的内置指标",
+    },
+}
+
+
+def check_files(
+    paths: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Catalogue files or folders.")],
+    json: Annotated[bool, typer.Option("--json", help="Print an object.")] = False,
+    lang: Lang = Language.en,
+) -> None:
+    """Check catalogue files: every fault at once, with its place, what was found and the nearest name."""
+    found = named(paths)
+    checked = check.check_files(found, Metrics.load())
+    if json:
+        typer.echo(json_text.dumps(_object(checked), ensure_ascii=False, indent=2))
+    else:
+        _print(checked, found, lang)
+    if checked.faults:
+        raise typer.Exit(1)
+
+
+def _print(checked: CheckedFiles, found: Sequence[Path], lang: Language) -> None:
+    words = _WORDS[lang]
+    for fault in checked.faults:
+        typer.echo(str(fault), err=True)
+    if checked.faults:
+        typer.echo(words["faults"].format(faults=len(checked.faults), files=len(found)), err=True)
+        return
+    typer.echo(words["fine"].format(indicators=len(checked.indicators), files=len(found)))
+    if checked.cases:
+        typer.echo(words["cases"].format(cases=checked.cases))
+    shipped = {i.id: i for i in Catalogue.load().indicators}
+    for indicator in checked.indicators:
+        if indicator.id in shipped and indicator.entry != shipped[indicator.id].entry:
+            typer.echo(words["replaces"].format(id=indicator.id))
+
+
+def _object(checked: CheckedFiles) -> dict[str, Any]:
+    return {
+        "faults": [_fault(fault) for fault in checked.faults],
+        "indicators": [indicator.id for indicator in checked.indicators],
+        "cases": checked.cases,
+    }
+
+
+def _fault(fault: Fault) -> dict[str, Any]:
+    return {
+        "file": str(fault.file),
+        "line": fault.line,
+        "column": fault.column,
+        "name": fault.name or None,
+        "key": fault.key or None,
+        "message": fault.message,
+    }
