@@ -134,6 +134,7 @@ def main(  # noqa: PLR0913, PLR0917 - options of a command
     ] = None,
     file_format: Annotated[str, typer.Option("--format", help="jsonl, arrow or parquet.")] = "jsonl",
     late: Annotated[float, typer.Option(min=0, max=1, help="Share of the readings that come late.")] = 0.0,
+    redis: Annotated[str, typer.Option(help="As in yiwang replay: none, embedded or a URL.")] = "none",
 ) -> None:
     """Measure the throughput of the engine and print a Markdown table."""
     if file_format not in {"jsonl", "arrow", "parquet"}:
@@ -143,7 +144,7 @@ def main(  # noqa: PLR0913, PLR0917 - options of a command
         messages.print(f"making a city of {sensors:,} devices and {readings:,} readings")
         path = make_city(sensors, readings, seed, file_format, Path(folder), late)  # type: ignore[arg-type]
         size = path.stat().st_size / 1e6
-        options = [f"--indicator={name}" for name in indicators or FIFTEEN]
+        options = [f"--redis={redis}", *(f"--indicator={name}" for name in indicators or FIFTEEN)]
         figures = measure(path, runs, messages, options)
     whole = figures.whole
     console.print(

@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,7 +68,8 @@ def embedded_server(
     Raises:
         NoRedisServerError: there is no server program, or it ended at once; with what it said.
     """
-    with tempfile.TemporaryDirectory(prefix="yiwang-redis-", dir=folder) as name:
+    with ExitStack() as stack:
+        name = stack.enter_context(tempfile.TemporaryDirectory(prefix="yiwang-redis-", dir=folder))
         place = Path(name)
         command = [str(program or find_server()), *_settings(place, port), *options]
         with (place / "log").open("wb") as log:
@@ -76,12 +77,24 @@ def embedded_server(
                 command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL
             )
         try:
+            stack.enter_context(_bound_to_us(process))
             _await(process, place)
             url = f"redis://127.0.0.1:{port}/0" if port else f"unix://{place / 'redis.sock'}?db=0"
             yield RedisServer(url, place / "redis.sock", process)
         finally:
             process.kill()
             process.wait()
+
+
+@contextmanager
+def _bound_to_us(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Let a shell wait for our end, however it comes, and end the server then."""
+    command = ["/bin/sh", "-c", 'cat >/dev/null; kill -9 "$0"', str(process.pid)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as guard:  # noqa: S603 - constant
+        try:
+            yield
+        finally:
+            guard.kill()
 
 
 def _settings(place: Path, port: int) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -15,6 +16,7 @@ from sinks.redis_link import RedisAwayError, RedisError, RedisLink
 from sinks.redis_server import NoRedisServerError, embedded_server, find_server
 from tests.redis_servers import ask, redis_server, server_program
 
+ROOT = Path(__file__).resolve().parents[2]
 ECHO = {"echo": "return {KEYS[1], ARGV[1]}"}
 
 
@@ -144,3 +146,32 @@ def test_a_machine_without_a_server_is_told_what_to_install(
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(NoRedisServerError, match="apt install redis-server"):
         find_server()
+
+
+ORPHANING = """
+from sinks.redis_server import embedded_server
+with embedded_server() as server:
+    print(server.process.pid, flush=True)
+    input()
+"""
+
+
+def test_a_server_ends_with_the_program_that_started_it_even_if_that_is_killed() -> None:
+    command = [sys.executable, "-c", ORPHANING]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as program:
+        assert program.stdout is not None
+        server = Path("/proc") / program.stdout.readline().decode().strip()
+        assert server.exists()
+        program.kill()
+    end = time.monotonic() + 20
+    while _runs(server):
+        assert time.monotonic() < end, "the server outlived its program"
+        time.sleep(0.02)
+
+
+def _runs(process: Path) -> bool:
+    """Whether a process is there and no zombie that nobody has asked about."""
+    try:
+        return (process / "stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

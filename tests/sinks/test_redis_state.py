@@ -13,8 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from geo.areas import AreaInfo
+from sinks import redis_link
 from sinks.redis_keys import Keys
 from sinks.redis_link import RedisLink
+from sinks.redis_parts import RedisSettings, RedisSink, ValueContent
 from sinks.redis_server import RedisServer
 from sinks.redis_state import StateCommands
 from sinks.table_file import ValueFrame
@@ -124,3 +126,26 @@ def test_keys_expire_after_a_week_and_what_did_not_change_is_not_sent(server: Re
         assert state.take([with_kinds(frame("a.one", later))]) == []
         ttl = link.send([("TTL", "yw:cell:N0"), ("TTL", "yw:area:N3")])
     assert all(7 * 86_400 - 60 < seconds <= 7 * 86_400 for seconds in ttl)
+
+
+def test_a_batch_is_one_round_trip(server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    ask(server.url, ("FLUSHALL",))
+    trips: list[int] = []
+    answers = redis_link._answers
+
+    def counted(connection: Any, commands: list[Any]) -> list[Any]:
+        trips.append(len(commands))
+        return answers(connection, commands)
+
+    monkeypatch.setattr(redis_link, "_answers", counted)
+    sink = RedisSink(
+        RedisSettings(server.url), ["p"], lambda _, state: ValueContent(Keys(), describe, state=state)
+    )
+    part = sink.build_part("values_redis", "p", None)
+    for end in (1, 2, 3):
+        rows: list[Row] = [(area, end, 0, float(end), 1, 9, 1.0, 0) for area in range(6)]
+        part.write_batch([with_kinds(frame(name, rows)) for name in ("a.one", "b.two")])
+    part.write_batch([])
+    part.close()
+    assert len(trips) == 1 + 3  # the first greets the server
+    assert len(keys_of(server.url, "yw:cell:*")) == 3
