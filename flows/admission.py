@@ -30,7 +30,7 @@ from flows.wire import Reason
 from geo.cells import CellSystem
 from indicators.metrics import Metrics
 
-VERSION = 1
+VERSION = 2
 """Of the layout of ``state()``."""
 
 STRAY_SLICE = 3_600_000
@@ -74,8 +74,8 @@ class ReadingAdmission:
     >>> readings, refused = decode_readings(lines)
     >>> waiting = door.admit(readings, Origin("file", 0, np.arange(2), json_records(lines), 0), refused)
     >>> admitted = door.finish()
-    >>> admitted.batch.value, admitted.batch.effective, admitted.new.sensor
-    (array([41500000]), array([120000]), ['s'])
+    >>> admitted.batch.value, admitted.batch.effective, admitted.new.period
+    (array([41500000]), array([120000]), array([900000]))
     >>> door.tally
     Tally(received=2, accepted=1, duplicates=0, late=0, rejected={'bad_json': 1})
     """

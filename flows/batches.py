@@ -30,7 +30,6 @@ class NewSeries:
     """
 
     index: NDArray[np.int32]
-    sensor: list[str]
     sensor_key: Ints
     metric: NDArray[np.int16]
     cell: Ints

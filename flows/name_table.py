@@ -1,145 +1,136 @@
 """texts -> numbers in the order of their first appearance, whole batches at a time.
 
-A dictionary holds the truth. Beside it lies a hash table in numpy arrays, of short ASCII names: it serves a
-batch in a few dozen array operations, where a dictionary waits for memory several times per text. What it
-cannot serve (long texts, other alphabets, new names, small batches) falls to the dictionary.
+Short texts lie packed in a hash table of numpy columns, some 35 bytes each; the few that are longer fall to a
+dictionary.
 """
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Iterable
-from itertools import repeat
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from flows.batches import Ints
+from flows.packed_texts import UNPACKED, PackedTexts
+from flows.stable_key import stable_key
+from indicators.key_table import KeyTable
 
-Words = list[NDArray[np.uint64]]
-"""The k-th eight bytes of n texts, for k = 0, 1, ..."""
-
-WIDTH = 32
-"""Longest name in the numpy table, bytes."""
-
-_WORD = 8
-_SMALL = 256
-_NONE = -1
+_UNKNOWN = (1 << 64) - 1
 
 
 class NameTable:
     """Numbers texts 0, 1, 2, ... as they first come.
 
     >>> table = NameTable(["b"])
-    >>> table.numbers(["a", "b", "a"]).tolist(), table.names
+    >>> table.numbers(["a", "b", "a"]).tolist(), table.texts()
     ([1, 0, 1], ['b', 'a'])
     """
 
-    __slots__ = (
-        "_covered",
-        "_factors",
-        "_known",
-        "_length",
-        "_missed",
-        "_shift",
-        "_slots",
-        "_words",
-        "names",
-    )
+    __slots__ = ("_keys", "_long")
 
-    def __init__(self, names: Iterable[str] = ()) -> None:
-        self.names: list[str] = list(names)
-        self._known = {name: number for number, name in enumerate(self.names)}
-        # Random, so that nobody can choose ids that collide; no result depends on them.
-        self._factors = [np.uint64(secrets.randbits(64) | 1) for _ in range(WIDTH // _WORD)]
-        self._build()
+    def __init__(self, names: Sequence[str] = ()) -> None:
+        # A text that is not packed has its number among the long ones in place of its first word.
+        self._keys = KeyTable(np.int8, np.uint64)
+        self._long: dict[str, int] = {}
+        self.numbers(names)
 
     def __len__(self) -> int:
-        return len(self.names)
+        return len(self._keys)
 
-    def number(self, name: str) -> int:
-        """The number of a text, a new one if it is new."""
-        number = self._known.setdefault(name, len(self.names))
-        if number == len(self.names):
-            self.names.append(name)
-        return number
-
-    def numbers(self, texts: list[str]) -> Ints:
+    def numbers(self, texts: Sequence[str]) -> Ints:
         """The numbers of n texts, int64[n]; new texts are numbered in their order."""
-        packed = _packed(texts) if len(texts) >= _SMALL else None
-        if packed is None:
-            found = np.fromiter(map(self._known.get, texts, repeat(_NONE)), np.int64, len(texts))
-        else:
-            found = self._probe(*packed)
-        missed = np.flatnonzero(found == _NONE).tolist()
-        for row in missed:
-            found[row] = self.number(texts[row])
-        self._missed += len(missed)
-        if packed is not None and self._missed > len(self.names) > self._covered:
-            self._build()
-        return found
+        packed = PackedTexts.of(texts)
+        for row in np.flatnonzero(packed.length == UNPACKED).tolist():
+            packed.words[0][row] = self._long.setdefault(texts[row], len(self._long))
+        return self._keys.number(*self._fitted(packed))
 
-    def _probe(self, words: Words, length: NDArray[np.int8]) -> Ints:
-        """Numbers of n packed texts, -1 for those not in the table."""
-        found = np.full(len(length), _NONE)
-        slot, rows = self._first_slot(words), np.arange(len(length))
-        while len(rows):
-            number = self._slots[slot]
-            equal = self._length[number] == length
-            for own, word in zip(self._words, words, strict=False):
-                equal &= own[number] == word
-            taken = number != _NONE
-            equal &= taken
-            found[rows[equal]] = number[equal]
-            going = np.flatnonzero(taken & ~equal)
-            rows, words, length = rows[going], [word[going] for word in words], length[going]
-            slot = (slot[going] + 1) & (len(self._slots) - 1)
-        return found
+    def find(self, other: NameTable, numbers: Ints) -> Ints:
+        """The numbers here of the texts that have ``numbers`` in another table, -1 for those unknown here."""
+        return self._keys.find(*self._translated(other, numbers, lambda text: self._long.get(text, _UNKNOWN)))
 
-    def _first_slot(self, words: Words) -> Ints:
-        """Where to look first: the high bits of a multilinear hash, the same for more words of zeros."""
-        mixed = words[0] * self._factors[0]
-        for word, factor in zip(words[1:], self._factors[1:], strict=False):
-            mixed += word * factor
-        slot: Ints = (mixed >> self._shift).astype(np.int64)
-        return slot
+    def adopt(self, other: NameTable, numbers: Ints) -> Ints:
+        """The same, but new texts are numbered."""
+        long = self._long
+        return self._keys.number(
+            *self._translated(other, numbers, lambda text: long.setdefault(text, len(long)))
+        )
 
-    def _build(self) -> None:
-        """Build the numpy table of all names known now, at most half full."""
-        self._covered, self._missed = len(self.names), 0
-        bits = max(10, (2 * len(self.names)).bit_length())
-        self._shift, self._slots = np.uint64(64 - bits), np.full(1 << bits, _NONE, np.int32)
-        self._words = [np.zeros(max(len(self.names), 1), np.uint64) for _ in self._factors]
-        self._length = np.full(max(len(self.names), 1), _NONE, np.int8)
-        fits = [n for n, name in enumerate(self.names) if len(name) <= WIDTH and name.isascii()]
-        packed = _packed([self.names[n] for n in fits]) if fits else None
-        if packed is None:
-            return
-        words, length = packed
-        number = np.array(fits, np.int64)
-        for k, word in enumerate(words):
-            self._words[k][number] = word
-        self._length[number] = length
-        slot = self._first_slot(words)
-        while len(number):
-            free = self._slots[slot] == _NONE
-            self._slots[slot[free]] = number[free]
-            # Of several names at one free slot the last assigned has it; the others move on.
-            going = self._slots[slot] != number
-            number, slot = number[going], (slot[going] + 1) & (len(self._slots) - 1)
+    def texts(self, numbers: Ints | None = None) -> list[str]:
+        """The texts of these numbers, of all in their order if none are given."""
+        packed = self._packed(np.arange(len(self)) if numbers is None else numbers)
+        texts = packed.texts()
+        long = list(self._long)
+        for row in np.flatnonzero(packed.length == UNPACKED).tolist():
+            texts[row] = long[int(packed.words[0][row])]
+        return texts
+
+    def keys(self, numbers: Ints) -> Ints:
+        """A 63-bit key of each of these texts, int64[n], the same in every process and every run."""
+        packed = self._packed(numbers)
+        keys = packed.hashes()
+        long = list(self._long)
+        for row in np.flatnonzero(packed.length == UNPACKED).tolist():
+            keys[row] = stable_key(long[int(packed.words[0][row])])
+        return keys
+
+    def _packed(self, numbers: Ints) -> PackedTexts:
+        length, *words = (column[numbers] for column in self._keys.columns())
+        return PackedTexts(length, tuple(words))
+
+    def _translated(
+        self, other: NameTable, numbers: Ints, long: Callable[[str], int]
+    ) -> tuple[NDArray[Any], ...]:
+        packed, theirs = other._packed(numbers), list(other._long)
+        for row in np.flatnonzero(packed.length == UNPACKED).tolist():
+            packed.words[0][row] = long(theirs[int(packed.words[0][row])])
+        return self._fitted(packed)
+
+    def _fitted(self, packed: PackedTexts) -> tuple[NDArray[Any], ...]:
+        """The columns of keys as the table has them: as many words as the longest text so far."""
+        missing = len(packed.words) + 1 - self._keys.width
+        for _ in range(missing):
+            self._keys.widen(np.uint64)
+        zeros = np.zeros(len(packed.length), np.uint64)
+        return packed.length, *packed.words, *([zeros] * -missing)
+
+    def state(self) -> dict[str, Any]:
+        """Plain copy."""
+        length, *words = (column.copy() for column in self._keys.columns())
+        return {"length": length, "words": words, "long": list(self._long)}
+
+    @classmethod
+    def restore(cls, state: Mapping[str, Any]) -> Self:
+        """The table of ``state()``."""
+        table = cls()
+        table._long = {text: number for number, text in enumerate(state["long"])}
+        table._keys.put(*table._fitted(PackedTexts(state["length"], tuple(state["words"]))))
+        return table
 
 
-def _packed(texts: list[str]) -> tuple[Words, NDArray[np.int8]] | None:
-    """Short ASCII texts as columns of 8-byte words padded with zeros, and their lengths; None for others."""
-    joined = "".join(texts)
-    length = np.fromiter(map(len, texts), np.int64, len(texts))
-    longest = int(length.max())
-    if longest > WIDTH or not joined.isascii():
-        return None
-    room = _WORD * max(1, -(-longest // _WORD))
-    letters, data = np.zeros((len(texts), room), np.uint8), np.frombuffer(joined.encode(), np.uint8)
-    if longest * len(texts) == len(data):
-        letters[:, :longest] = data.reshape(len(texts), longest)
-    else:
-        letters[np.arange(room) < length[:, None]] = data
-    return list(letters.view(np.uint64).T), length.astype(np.int8)
+@dataclass(frozen=True, slots=True)
+class CodedTexts:
+    """A column of n texts: ``codes`` int32[n] into ``names``.
+
+    >>> CodedTexts.of(["b", "a", "b"]).codes.tolist()
+    [0, 1, 0]
+    """
+
+    codes: NDArray[np.int32]
+    names: NameTable
+
+    @classmethod
+    def of(cls, texts: Sequence[str]) -> Self:
+        """The column of these texts."""
+        names = NameTable()
+        return cls(names.numbers(texts).astype(np.int32), names)
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def to_list(self) -> list[str]:
+        """The n texts."""
+        values = self.names.texts()
+        return [values[code] for code in self.codes.tolist()]

@@ -5,31 +5,28 @@ period_s, department, site, retired``; others are ignored. A row that is wrong i
 the rest of the file holds.
 """
 
-import csv
-import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from operator import attrgetter
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
-from flows.arrow_decode import table_rows
-from flows.wire import CRS_NAMES, END_OF_TIME, MAX_ID, MAX_LATITUDE, MAX_LONGITUDE, MIN_LONGITUDE, MIN_TIME
+from flows import registry_fields as fields
+from flows.columns import Flags, Floats, Ints
+from flows.name_table import CodedTexts, NameTable
+from flows.registry_fields import NEVER
+from flows.registry_file import RegistryBlock, distinct, registry_blocks
+from indicators.key_table import KeyTable
 
-NEVER = int(np.iinfo(np.int64).max)
-"""``retired_ms`` of a sensor in service."""
+__all__ = ["NEVER", "Problem", "Registry", "read_registry"]
 
 NEEDED = ("sensor_id", "lon", "lat")
+TEXTS = ("sensor_id", "metric", "department", "site")
 OPTIONAL = ("crs", "metric", "period_s", "department", "site", "retired")
-
-T = TypeVar("T")
-
-_YES, _NO = ("true", "yes", "1"), ("", "false", "no", "0")
-_MAX_PERIOD_S = 366 * 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +37,18 @@ class Registry:
     ``period_ms`` is 0 where none is given, ``retired_ms`` the epoch milliseconds of the retirement.
     """
 
-    sensor: list[str]
-    lon: NDArray[np.float64]
-    lat: NDArray[np.float64]
+    sensor: CodedTexts
+    lon: Floats
+    lat: Floats
     crs: NDArray[np.uint8]
-    metric: list[str]
-    period_ms: NDArray[np.int64]
-    department: list[str]
-    site: list[str]
-    retired_ms: NDArray[np.int64]
+    metric: CodedTexts
+    period_ms: Ints
+    department: CodedTexts
+    site: CodedTexts
+    retired_ms: Ints
 
     def __len__(self) -> int:
-        return len(self.sensor)
+        return len(self.lon)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,177 +77,128 @@ def read_registry(path: Path, tz: str = "Asia/Shanghai") -> tuple[Registry, list
     >>> path = Path(tempfile.mkdtemp(), "sensors.csv")
     >>> _ = path.write_text("sensor_id,lon,lat\ns1,114.3,30.6\ns2,114.3,north\n")
     >>> registry, problems = read_registry(path)
-    >>> registry.sensor, str(problems[0])
+    >>> registry.sensor.to_list(), str(problems[0])
     (['s1'], "sensors.csv, line 3, column lat: must be a number; got 'north'; give degrees")
     """
     reading = _Reading(path.name, ZoneInfo(tz))
-    if path.suffix == ".csv":
-        reading.add(_csv_rows(path))
-    elif path.suffix == ".parquet":
-        reading.add(_parquet_rows(path))
-    else:
-        raise ValueError(f"a sensor registry must be .csv or .parquet; got {path.name}; convert it")
+    for block in registry_blocks(path, NEEDED, OPTIONAL):
+        reading.add(block)
     return reading.registry(), reading.problems
-
-
-class _FieldError(ValueError):
-    def __init__(self, column: str, text: str) -> None:
-        super().__init__(text)
-        self.column = column
 
 
 @dataclass(slots=True)
 class _Reading:
+    """What has been read so far, block by block."""
+
     file: str
     zone: ZoneInfo
-    rows: list[tuple[Any, ...]] = field(default_factory=list)
-    seen: dict[tuple[str, str], int] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    _parts: list[dict[str, NDArray[Any]]] = field(default_factory=list)
+    _names: dict[str, NameTable] = field(default_factory=lambda: {name: NameTable() for name in TEXTS})
+    _keys: KeyTable = field(default_factory=lambda: KeyTable(np.int32, np.int32))
+    _line: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
 
-    def add(self, rows: Iterable[tuple[int, dict[str, str]]]) -> None:
-        for line, row in rows:
-            try:
-                self.rows.append(self._row(line, row))
-            except _FieldError as error:
-                self.problems.append(Problem(self.file, line, error.column, str(error)))
+    def add(self, block: RegistryBlock) -> None:
+        """Take the rows of a block that are right, report the others."""
+        values, good = self._parsed(block)
+        part = {name: column[good] for name, column in values.items()}
+        part |= {name: _coded(block, name, good, table) for name, table in self._names.items()}
+        self._parts.append(part)
+        found = [self._problem(block, row) for row in np.flatnonzero(~good).tolist()]
+        found += self._repeated(part["sensor_id"], part["metric"], block.line[good])
+        self.problems += sorted(found, key=attrgetter("line"))
 
     def registry(self) -> Registry:
-        columns = [list(column) for column in zip(*self.rows, strict=True)] or [[] for _ in range(9)]
-        sensor, lon, lat, crs, metric, period, department, site, retired = columns
+        """The rows of all blocks."""
+
+        def joined(name: str, dtype: Any) -> Any:  # noqa: ANN401 - a column of this type
+            return np.concatenate([np.zeros(0, dtype), *(part.pop(name) for part in self._parts)])
+
+        def texts(name: str) -> CodedTexts:
+            return CodedTexts(joined(name, np.int32), self._names[name])
+
         return Registry(
-            sensor,
-            np.array(lon, np.float64),
-            np.array(lat, np.float64),
-            np.array(crs, np.uint8),
-            metric,
-            np.array(period, np.int64),
-            department,
-            site,
-            np.array(retired, np.int64),
+            sensor=texts("sensor_id"),
+            lon=joined("lon", np.float64),
+            lat=joined("lat", np.float64),
+            crs=joined("crs", np.uint8),
+            metric=texts("metric"),
+            period_ms=joined("period_s", np.int64),
+            department=texts("department"),
+            site=texts("site"),
+            retired_ms=joined("retired", np.int64),
         )
 
-    def _row(self, line: int, row: dict[str, str]) -> tuple[Any, ...]:
-        sensor = _field(row, "sensor_id", _identifier)
-        metric = row.get("metric", "")
-        parsed = (
-            sensor,
-            _field(row, "lon", _longitude),
-            _field(row, "lat", _latitude),
-            _field(row, "crs", _crs),
-            metric,
-            _field(row, "period_s", _period),
-            row.get("department", ""),
-            row.get("site", ""),
-            _field(row, "retired", self._retirement),
+    def _parsed(self, block: RegistryBlock) -> tuple[dict[str, NDArray[Any]], Flags]:
+        """The values of the columns that are no mere texts, and which rows are right in every one."""
+        columns = block.columns
+        lon = fields.degrees(columns["lon"], fields.longitude, fields.lon_inside)
+        lat = fields.degrees(columns["lat"], fields.latitude, fields.lat_inside)
+        found: dict[str, NDArray[Any]] = {"lon": lon, "lat": lat}
+        good = fields.identified(columns["sensor_id"]) & ~np.isnan(lon) & ~np.isnan(lat)
+        parsed: tuple[tuple[str, Callable[[str], int], DTypeLike, int], ...] = (
+            ("crs", fields.crs, np.uint8, 0),
+            ("period_s", fields.period, np.int64, 0),
+            ("retired", self._retirement, np.int64, NEVER),
         )
-        earlier = self.seen.get((sensor, metric))
-        if earlier is not None:
-            repeated = f"{sensor!r} is in line {earlier} too; this row holds; remove one"
-            self.problems.append(Problem(self.file, line, "sensor_id", repeated))
-        self.seen[sensor, metric] = line
-        return parsed
+        for name, parse, dtype, usual in parsed:
+            if name in columns:
+                found[name], bad = fields.each(columns[name], parse, dtype, usual)
+                good &= ~bad
+            else:
+                found[name] = np.full(len(good), usual, dtype)
+        return found, good
 
     def _retirement(self, text: str) -> int:
-        if text.lower() in _NO:
-            return NEVER
-        if text.lower() in _YES:
-            return MIN_TIME
-        advice = f"must be a date, a time, true or false; got {text!r}; write it like 2024-07-03"
-        try:
-            moment = int(text) if text.isdecimal() else self._milliseconds(text)
-        except (ValueError, OverflowError):
-            raise ValueError(advice) from None
-        if not MIN_TIME <= moment < END_OF_TIME:
-            raise ValueError(advice)
-        return moment
+        return fields.retirement(text, self.zone)
 
-    def _milliseconds(self, text: str) -> int:
-        moment = datetime.fromisoformat(text)
-        aware = moment if moment.tzinfo else moment.replace(tzinfo=self.zone)
-        return math.floor(aware.astimezone(UTC).timestamp() * 1_000)
-
-
-def _csv_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file)
-        try:
-            header = [name.strip() for name in next(reader, [])]
-            _check_header(path, header)
-            for row in reader:
-                if row:
-                    yield reader.line_num, dict(zip(header, map(str.strip, row), strict=False))
-        except UnicodeDecodeError as error:
-            raise ValueError(f"{path} must be UTF-8 ({error}); save it as UTF-8") from error
-        except csv.Error as error:
-            raise ValueError(f"{path}, line {reader.line_num} is no CSV ({error}); mend that line") from error
-
-
-def _parquet_rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    for number, row in enumerate(table_rows(path), 1):
-        if number == 1:
-            _check_header(path, list(row))
-        yield number, {name: _text(value) for name, value in row.items()}
-
-
-def _text(value: object) -> str:
-    missing = value is None or (isinstance(value, float) and math.isnan(value))
-    return "" if missing else str(value).strip()
-
-
-def _check_header(path: Path, header: list[str]) -> None:
-    missing = [name for name in NEEDED if name not in header]
-    if missing:
-        raise ValueError(
-            f"{path} needs the columns {', '.join(NEEDED)}; {', '.join(missing)} missing, "
-            f"found {', '.join(header) or 'nothing'}; name them in the first line"
+    def _problem(self, block: RegistryBlock, row: int) -> Problem:
+        """What is wrong with a row: its first field that is."""
+        texts = block.row(row)
+        parsers: dict[str, Callable[[str], object]] = {
+            "sensor_id": fields.identifier,
+            "lon": fields.longitude,
+            "lat": fields.latitude,
+            "crs": fields.crs,
+            "period_s": fields.period,
+            "retired": self._retirement,
+        }
+        for name, parse in parsers.items():
+            try:
+                parse(texts.get(name, ""))
+            except ValueError as error:
+                return Problem(self.file, int(block.line[row]), name, str(error))
+        raise AssertionError(
+            f"{self.file}, line {block.line[row]} was refused, but every field of it is right"
         )
 
-
-def _field(row: dict[str, str], column: str, parse: Callable[[str], T]) -> T:
-    try:
-        return parse(row.get(column, ""))
-    except ValueError as error:
-        raise _FieldError(column, str(error)) from None
-
-
-def _identifier(text: str) -> str:
-    if not 0 < len(text) <= MAX_ID:
-        raise ValueError(f"must have 1 to {MAX_ID} characters; got {len(text)}; give the sensor an id")
-    return text
-
-
-def _number(text: str, advice: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise ValueError(f"must be a number; got {text!r}; {advice}") from None
-
-
-def _longitude(text: str) -> float:
-    lon = _number(text, "give degrees")
-    if not MIN_LONGITUDE <= lon <= MAX_LONGITUDE:
-        raise ValueError(f"must be within {MIN_LONGITUDE:g} to {MAX_LONGITUDE:g}; got {text}; give degrees")
-    return lon
+    def _repeated(self, sensor: Ints, metric: Ints, line: Ints) -> list[Problem]:
+        """Rows whose sensor and metric were in an earlier row."""
+        known = len(self._keys)
+        key = self._keys.number(sensor, metric)
+        self._line = np.concatenate((self._line, np.zeros(len(self._keys) - known, np.int64)))
+        if len(self._keys) - known == len(key):
+            self._line[key] = line
+            return []
+        order = np.argsort(key, kind="stable")
+        same = np.concatenate(([False], np.diff(key[order]) == 0))
+        earlier = self._line[key]
+        earlier[order[same]] = line[order[np.flatnonzero(same) - 1]]
+        self._line[key] = line  # of several rows numpy keeps the last assigned
+        rows = np.flatnonzero(earlier)
+        names = self._names["sensor_id"].texts(sensor[rows])
+        return [
+            Problem(
+                self.file, at, "sensor_id", f"{name!r} is in line {before} too; this row holds; remove one"
+            )
+            for at, name, before in zip(line[rows].tolist(), names, earlier[rows].tolist(), strict=True)
+        ]
 
 
-def _latitude(text: str) -> float:
-    lat = _number(text, "give degrees")
-    if not abs(lat) < MAX_LATITUDE:
-        raise ValueError(f"must be between -{MAX_LATITUDE:g} and {MAX_LATITUDE:g}; got {text}; give degrees")
-    return lat
-
-
-def _crs(text: str) -> int:
-    name = text or CRS_NAMES[0]
-    if name not in CRS_NAMES:
-        raise ValueError(f"must be one of {', '.join(CRS_NAMES)}; got {text!r}; leave it empty for wgs84")
-    return CRS_NAMES.index(name)
-
-
-def _period(text: str) -> int:
-    if not text:
-        return 0
-    period = _number(text, "give seconds")
-    if not 0.001 <= period <= _MAX_PERIOD_S:
-        raise ValueError(f"must be between 0.001 s and a year; got {text}; give seconds")
-    return round(period * 1_000)
+def _coded(block: RegistryBlock, name: str, good: Flags, table: NameTable) -> NDArray[np.int32]:
+    """The numbers of the texts of the rows that are right, int32; only these enter the table."""
+    if name not in block.columns:
+        return np.repeat(table.numbers([""]), int(good.sum())).astype(np.int32)
+    codes, texts = distinct(block.columns[name])
+    used, places = np.unique(codes[good], return_inverse=True)
+    return table.numbers([texts[code] for code in used.tolist()])[places].astype(np.int32)

@@ -6,7 +6,7 @@ registered for other metrics only lends its place, not its period. Of equal rows
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -14,64 +14,112 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flows.batches import FINAL, Floats, Ints
+from flows.name_table import CodedTexts, NameTable
 from flows.registry import Registry
 from flows.wire import CRS_NAMES
 from geo.cells import CellSystem
 from geo.coordinates import to_wgs84
+from indicators.key_table import KeyTable
 
 UNREGISTERED = -2
-"""In place of a cell where the registry does not know the sensor (-1: its place is outside the grid)."""
+"""In place of a cell where the registry does not know the sensor."""
+OUTSIDE = -1
+"""In place of a cell where the sensor's place is outside the grid."""
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """What the registry says of one sensor and metric; ``period_ms`` 0: the metric's own."""
+class Entries:
+    """What the registry says of n sensors and metrics, int64[n] each and bool[n].
 
-    cell: int
-    period_ms: int
-    retired: int
-    named: bool
+    ``cell`` is ``UNREGISTERED`` for a stranger, -1 outside the grid; ``period_ms`` 0: the metric's own;
+    ``named`` where a row names the metric.
+    """
 
-
-_STRANGER = Entry(UNREGISTERED, 0, FINAL, named=False)
+    cell: Ints
+    period_ms: Ints
+    retired: Ints
+    named: NDArray[np.bool_]
 
 
 class Roll:
     """All registered sensors in a city's cells.
 
-    >>> Roll.empty().entry("s-1", "road_speed").cell == UNREGISTERED
-    True
+    >>> strangers = NameTable(["s-1"])
+    >>> Roll.empty().entries(strangers, np.array([0]), ["road_speed"], np.array([0])).cell.tolist()
+    [-2]
     """
 
-    __slots__ = ("_entries", "_places")
+    __slots__ = ("_cell", "_codes", "_names", "_period", "_place", "_retired", "_rows")
 
-    def __init__(self, entries: dict[tuple[str, str], Entry]) -> None:
-        self._entries = entries
-        self._places = {sensor: Entry(e.cell, 0, FINAL, named=False) for (sensor, _), e in entries.items()}
+    def __init__(
+        self, sensor: CodedTexts, metric: CodedTexts, cell: Ints, period: Ints, retired: Ints
+    ) -> None:
+        self._names = sensor.names
+        self._codes = metric.names
+        self._rows = KeyTable(np.int32, np.int32)
+        row = self._rows.number(sensor.codes, metric.codes)
+        # One more at the end, which -1 reads.
+        size = len(self._rows) + 1
+        self._cell, self._period, self._retired = (np.zeros(size, np.int64) for _ in range(3))
+        # Of equal rows numpy keeps the last assigned, and so it does of the rows of a sensor.
+        self._cell[row], self._period[row], self._retired[row] = cell, period, retired
+        self._retired[-1] = FINAL
+        self._place = np.full(len(self._names) + 1, UNREGISTERED)
+        self._place[self._rows.column(0)] = self._cell[:-1]
 
     @classmethod
     def empty(cls) -> Self:
         """No sensor is registered."""
-        return cls({})
+        nothing, nobody = np.zeros(0, np.int64), CodedTexts.of([])
+        return cls(nobody, nobody, nothing, nothing, nothing)
 
     @classmethod
     def of(cls, registry: Registry | None, cells: CellSystem) -> Self:
         """The rows of a registry, all places turned into cells at once."""
         if registry is None:
             return cls.empty()
-        place = locate(registry.lon, registry.lat, registry.crs, cells).tolist()
-        period, retired = registry.period_ms.tolist(), registry.retired_ms.tolist()
-        rows = zip(registry.sensor, registry.metric, place, period, retired, strict=True)
-        return cls({(s, m): Entry(max(c, -1), p, r, named=bool(m)) for s, m, c, p, r in rows})
+        place = np.maximum(locate(registry.lon, registry.lat, registry.crs, cells), OUTSIDE)
+        return cls(registry.sensor, registry.metric, place, registry.period_ms, registry.retired_ms)
 
-    def entry(self, sensor: str, metric: str) -> Entry:
-        """What is known of a sensor for a metric."""
-        found = self._entries.get((sensor, metric)) or self._entries.get((sensor, ""))
-        return found or self._places.get(sensor, _STRANGER)
+    def entries(self, names: NameTable, sensor: Ints, codes: Sequence[str], metric: Ints) -> Entries:
+        """What is known of n sensors for a metric each.
 
-    def named(self) -> Iterator[tuple[str, str]]:
-        """(sensor, metric) of all rows that name their metric, in the order of the registry."""
-        return (key for key, entry in self._entries.items() if entry.named)
+        ``sensor`` are numbers in ``names``, ``metric`` places in ``codes``.
+        """
+        here = self._names.find(names, sensor)
+        row = self._rows.find(here, self._metrics(codes)[metric])
+        named = row >= 0
+        row = np.where(named, row, self._rows.find(here, np.full(len(here), self._metrics([""])[0])))
+        return self._of(here, row, named)
+
+    def _of(self, sensor: Ints, row: Ints, named: NDArray[np.bool_]) -> Entries:
+        """The entries of rows; without one, a sensor that is registered for other metrics has its place."""
+        cell = np.where(row >= 0, self._cell[row], self._place[sensor])
+        return Entries(cell, self._period[row], self._retired[row], named)
+
+    def _metrics(self, codes: Sequence[str]) -> Ints:
+        """The numbers of metrics in the registry, -1 for those it does not name."""
+        asked = NameTable(codes)
+        return self._codes.find(asked, asked.numbers(codes))
+
+    def named(self, codes: Sequence[str]) -> Enrolled:
+        """All rows that name a metric of ``codes`` and a place in the grid, in the order of the registry."""
+        table = NameTable(codes)
+        here = np.arange(len(self._codes))
+        metric = table.find(self._codes, here)[self._rows.column(1)]
+        keep = np.flatnonzero((metric >= 0) & (self._cell[:-1] >= 0))
+        sensor = self._rows.column(0)[keep].astype(np.int64)
+        return Enrolled(self._names, sensor, metric[keep], self._cell[keep])
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """n registered sensors with a metric each: numbers in ``names``, places in a list of codes, cells."""
+
+    names: NameTable
+    sensor: Ints
+    metric: Ints
+    cell: Ints
 
 
 def locate(lon: Floats, lat: Floats, crs: NDArray[np.uint8], cells: CellSystem) -> Ints:

@@ -159,7 +159,6 @@ def _new_rows(new: NewSeries, keep: np.ndarray[Any, np.dtype[np.bool_]]) -> NewS
         return None
     return NewSeries(
         new.index[keep],
-        [sensor for sensor, kept in zip(new.sensor, keep.tolist(), strict=True) if kept],
         new.sensor_key[keep],
         new.metric[keep],
         new.cell[keep],

@@ -9,6 +9,7 @@ pairs of a sensor form a chain, newest first.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from itertools import repeat
 from typing import Any, Self
 
@@ -19,20 +20,22 @@ from flows.batches import FINAL, Ints, NewSeries
 from flows.columns import Names
 from flows.name_table import NameTable
 from flows.roll import Roll
-from flows.stable_key import stable_key
 from flows.table import Table
+from indicators.key_table import KeyTable
 from indicators.metrics import Metrics
 
 _PAIR = {"sensor": np.int32, "metric": np.int16, "fixed": np.int64, "current": np.int32, "next": np.int32}
-_SERIES = {
-    "pair": np.int32,
-    "cell": np.int64,
-    "period": np.int64,
-    "retired": np.int64,
-    "registered": np.bool_,
-}
-_ANNOUNCED = ("period", "retired", "registered")
+_SERIES = {"period": np.int64, "retired": np.int64, "registered": np.bool_}
 _NONE, _UNKNOWN = -1, -2
+
+
+@dataclass(frozen=True, slots=True)
+class _Attributes:
+    """What is announced of n series beside who they are."""
+
+    period: Ints
+    retired: Ints
+    registered: NDArray[np.bool_]
 
 
 class SeriesIndex:
@@ -40,22 +43,40 @@ class SeriesIndex:
 
     Columns of ``pairs``: ``sensor``, ``metric`` (numbers), ``fixed`` (the registry's cell, -2: no entry, -1:
     outside), ``current`` (its latest series, -1: none), ``next`` (the next pair of the sensor). Columns of
-    ``series``: ``pair``, ``cell``, ``period`` ms, ``retired`` ms, ``registered``.
+    ``series``: ``period`` ms, ``retired`` ms, ``registered``; its pair and cell are in ``places``.
+
+    Args:
+        metrics: what may be sent.
+        roll: the registry.
+        enrols: whether to open a series for every row of the registry that names its metric, so that
+            silent sensors are known; one index of a city does.
 
     >>> index = SeriesIndex(Metrics.load(), Roll.empty())
     >>> index.pairs_of(Names(None, ["s-1", "s-2", "s-1"]), Names(None, ["bin_fill", "?", "bin_fill"]))
     array([ 0, -1,  0])
     """
 
-    __slots__ = ("_first", "_metrics", "_pending", "_places", "_roll", "pairs", "sensors", "series")
+    __slots__ = (
+        "_codes",
+        "_enrols",
+        "_first",
+        "_metrics",
+        "_pending",
+        "_roll",
+        "pairs",
+        "places",
+        "sensors",
+        "series",
+    )
 
-    def __init__(self, metrics: Metrics, roll: Roll) -> None:
-        self._metrics, self._roll = metrics, roll
+    def __init__(self, metrics: Metrics, roll: Roll, *, enrols: bool = True) -> None:
+        self._metrics, self._roll, self._enrols = metrics, roll, enrols
+        self._codes = [metric.code for metric in metrics.metrics]
         self.sensors = NameTable()
         self.pairs, self.series = Table(_PAIR), Table(_SERIES)
+        self.places = KeyTable(np.int32, np.int64)
         self._first = np.full(0, _NONE, np.int32)
-        self._places: dict[tuple[int, int], int] = {}
-        self._pending: list[int] = []
+        self._pending: list[NDArray[np.integer[Any]]] = []
         self._enrol()
 
     def pairs_of(self, sensor: Names, metric: Names) -> Ints:
@@ -79,27 +100,30 @@ class SeriesIndex:
             rows = rows[self.pairs["metric"][pairs[rows]] != metric[rows]]
             pairs[rows] = self.pairs["next"][pairs[rows]]
             rows = rows[pairs[rows] != _NONE]
-        for row in np.flatnonzero((pairs == _NONE) & (metric != _UNKNOWN)).tolist():
-            pairs[row] = self._pair(int(sensor[row]), int(metric[row]))
+        missing = np.flatnonzero((pairs == _NONE) & (metric != _UNKNOWN))
+        if len(missing):
+            pairs[missing] = self._new_pairs(sensor[missing], metric[missing])
         return pairs
 
-    def _pair(self, sensor: int, metric: int) -> int:
-        """The pair of a known metric, found or added."""
-        self._grow()
-        first = pair = int(self._first[sensor])
-        while pair != _NONE:
-            if self.pairs["metric"][pair] == metric:
-                return pair
-            pair = int(self.pairs["next"][pair])
-        cell = self._roll.entry(self.sensors.names[sensor], self._metrics.metrics[metric].code).cell
-        self._first[sensor] = self.pairs.append(
-            sensor=sensor, metric=metric, fixed=cell, current=_NONE, next=first
+    def _new_pairs(self, sensor: Ints, metric: Ints) -> Ints:
+        """Add the pairs of n records, none of them known, some equal."""
+        first, row = _first_rows(sensor * len(self._codes) + metric)
+        sensor, metric = sensor[first], metric[first]
+        fixed = self._roll.entries(self.sensors, sensor, self._codes, metric).cell
+        pair = self.pairs.extend(
+            len(first), sensor=sensor, metric=metric, fixed=fixed, current=_NONE, next=_NONE
         )
-        return len(self.pairs) - 1
+        order = np.argsort(sensor, kind="stable")
+        s, p = sensor[order], pair[order]
+        again = np.concatenate(([False], s[1:] == s[:-1]))
+        self.pairs["next"][p] = np.where(again, np.roll(p, 1), self._first[s])
+        # Of several pairs of a sensor numpy keeps the last assigned: the newest begins its chain.
+        self._first[sensor] = pair
+        return pair[row]
 
     def _grow(self) -> None:
         if len(self._first) < len(self.sensors):
-            more = max(len(self.sensors), 2 * len(self._first)) - len(self._first)
+            more = max(len(self.sensors), len(self._first) * 3 // 2) - len(self._first)
             self._first = np.concatenate((self._first, np.full(more, _NONE, np.int32)))
 
     def series_of(self, pair: Ints, cell: Ints) -> NDArray[np.int32]:
@@ -108,103 +132,106 @@ class SeriesIndex:
         # A pair without a series reads the last one's cell; the first test tells that it is not its own.
         strange = found < 0
         if len(self.series):
-            strange |= self.series["cell"].take(found, mode="clip") != cell
-        for row in np.flatnonzero(strange).tolist():
-            found[row] = self._series(int(pair[row]), int(cell[row]))
+            strange |= self.places.column(1).take(found, mode="clip") != cell
+        rows = np.flatnonzero(strange)
+        if len(rows):
+            found[rows] = self._series(pair[rows], cell[rows])
         return found
 
-    def _series(self, pair: int, cell: int) -> int:
-        series = self._places.get((pair, cell), -1)
-        if series < 0:
-            period, retired, registered = self._attributes(pair, cell)
-            series = self.series.append(
-                pair=pair, cell=cell, period=period, retired=retired, registered=registered
-            )
-            self._places[pair, cell] = series
-            self._pending.append(series)
+    def _series(self, pair: Ints, cell: Ints) -> Ints:
+        """The series of n pairs in their cells, which become current; of several of a pair the last."""
+        known = len(self.places)
+        series = self.places.number(pair, cell)
         self.pairs["current"][pair] = series
+        if len(self.places) > known:
+            new = np.arange(known, len(self.places))
+            found = self._attributes(new)
+            self.series.extend(
+                len(new), period=found.period, retired=found.retired, registered=found.registered
+            )
+            self._pending.append(new)
         return series
 
-    def _attributes(self, pair: int, cell: int) -> tuple[int, int, bool]:
-        metric = int(self.pairs["metric"][pair])
-        if metric == _NONE:
-            return 0, FINAL, False
-        entry = self._roll.entry(self._sensor(pair), self._metrics.metrics[metric].code)
-        period = entry.period_ms or int(self._metrics.period_ms[metric])
-        return period, entry.retired, entry.named and entry.cell == cell
-
-    def _sensor(self, pair: int) -> str:
-        return self.sensors.names[int(self.pairs["sensor"][pair])]
+    def _attributes(self, series: Ints) -> _Attributes:
+        pair, cell = self.places.column(0)[series], self.places.column(1)[series]
+        metric = self.pairs["metric"][pair].astype(np.int64)
+        entry = self._roll.entries(
+            self.sensors, self.pairs["sensor"][pair].astype(np.int64), self._codes, metric
+        )
+        # A metric that is gone has no period, and no row of the registry counts for it.
+        there = metric != _NONE
+        period = np.where(entry.period_ms > 0, entry.period_ms, self._metrics.period_ms[metric])
+        return _Attributes(
+            np.where(there, period, 0),
+            np.where(there, entry.retired, FINAL),
+            there & entry.named & (entry.cell == cell),
+        )
 
     def reload(self, roll: Roll) -> None:
         """Take over another registry; series with changed attributes are announced again."""
         self._roll = roll
-        metrics = self._metrics.metrics
-        for pair, metric in enumerate(self.pairs["metric"].tolist()):
-            if metric != _NONE:
-                self.pairs["fixed"][pair] = roll.entry(self._sensor(pair), metrics[metric].code).cell
-        for series in range(len(self.series)):
-            pair, cell = int(self.series["pair"][series]), int(self.series["cell"][series])
-            fresh = self._attributes(pair, cell)
-            if fresh != tuple(self.series[name][series].item() for name in _ANNOUNCED):
-                for name, value in zip(_ANNOUNCED, fresh, strict=True):
-                    self.series[name][series] = value
-                self._pending.append(series)
+        pairs = np.flatnonzero(self.pairs["metric"] != _NONE)
+        sensor, metric = (self.pairs[name][pairs].astype(np.int64) for name in ("sensor", "metric"))
+        self.pairs["fixed"][pairs] = roll.entries(self.sensors, sensor, self._codes, metric).cell
+        found = self._attributes(np.arange(len(self.series)))
+        changed = np.zeros(len(self.series), np.bool_)
+        for name in _SERIES:
+            changed |= self.series[name] != getattr(found, name)
+            self.series[name][:] = getattr(found, name)
+        self._pending.append(np.flatnonzero(changed))
         self._enrol()
 
     def _enrol(self) -> None:
-        """Open a series for every registry row that names its metric, so that silent sensors are known."""
-        for sensor, code in self._roll.named():
-            cell = self._roll.entry(sensor, code).cell
-            if cell >= 0 and code in self._metrics.index:
-                self._series(self._pair(self.sensors.number(sensor), self._metrics.index[code]), cell)
+        if not self._enrols:
+            return
+        rows = self._roll.named(self._codes)
+        sensor = self.sensors.adopt(rows.names, rows.sensor)
+        self._series(self._pairs(sensor, rows.metric), rows.cell)
 
     def announce(self) -> NewSeries | None:
         """The series that are new or changed since the last call, each once; None if there are none."""
-        if not self._pending:
-            return None
-        index = np.array(list(dict.fromkeys(self._pending)), np.int32)
+        series = np.concatenate([np.zeros(0, np.int64), *self._pending])
         self._pending = []
-        pair = self.series["pair"][index]
-        numbers, place = np.unique(self.pairs["sensor"][pair], return_inverse=True)
-        names = [self.sensors.names[number] for number in numbers.tolist()]
-        keys = np.fromiter(map(stable_key, names), np.int64, len(names))
+        if not len(series):
+            return None
+        series = series[_first_rows(series)[0]]
+        pair = self.places.column(0)[series]
         return NewSeries(
-            index=index,
-            sensor=[names[i] for i in place.tolist()],
-            sensor_key=keys[place],
+            index=series.astype(np.int32),
+            sensor_key=self.sensors.keys(self.pairs["sensor"][pair]),
             metric=self.pairs["metric"][pair],
-            cell=self.series["cell"][index],
-            period=self.series["period"][index],
-            retired=self.series["retired"][index],
-            registered=self.series["registered"][index],
+            cell=self.places.column(1)[series],
+            period=self.series["period"][series],
+            retired=self.series["retired"][series],
+            registered=self.series["registered"][series],
         )
 
     def state(self) -> dict[str, Any]:
         """Plain copy. Metrics go by their codes, so that they may be numbered anew after a restart."""
+        pair, cell = self.places.columns()
         return {
-            "metrics": [metric.code for metric in self._metrics.metrics],
-            "sensors": list(self.sensors.names),
+            "metrics": list(self._codes),
+            "sensors": self.sensors.state(),
             "pairs": self.pairs.state(),
             "series": self.series.state(),
-            "pending": list(self._pending),
+            "places": (pair.copy(), cell.copy()),
+            "pending": np.concatenate([np.zeros(0, np.int64), *self._pending]),
         }
 
     @classmethod
-    def restore(cls, metrics: Metrics, roll: Roll, state: Mapping[str, Any]) -> Self:
+    def restore(cls, metrics: Metrics, roll: Roll, state: Mapping[str, Any], *, enrols: bool = True) -> Self:
         """The index of ``state()``; what the registry says differently today will be announced."""
-        index = cls(metrics, Roll.empty())
-        index.sensors = NameTable(state["sensors"])
+        index = cls(metrics, Roll.empty(), enrols=enrols)
+        index.sensors = NameTable.restore(state["sensors"])
         index.pairs = Table.restore(_PAIR, state["pairs"])
         index.series = Table.restore(_SERIES, state["series"])
-        index._pending = list(state["pending"])
+        index.places.put(*state["places"])
+        index._pending = [state["pending"].copy()]
         today = np.array([metrics.index.get(code, _NONE) for code in state["metrics"]] + [_NONE], np.int16)
         index.pairs["metric"][:] = today[index.pairs["metric"]]
         index._grow()
         # Later pairs of a sensor come first in its chain, and numpy keeps the last assigned.
         index._first[index.pairs["sensor"]] = np.arange(len(index.pairs))
-        places = zip(index.series["pair"].tolist(), index.series["cell"].tolist(), strict=True)
-        index._places = {place: series for series, place in enumerate(places)}
         index.reload(roll)
         return index
 
@@ -219,3 +246,12 @@ def _numbered(names: Names, numbers: Callable[[list[str]], Ints]) -> Ints:
     table = np.zeros(len(names.values), np.int64)
     table[used] = numbers([names.values[code] for code in used.tolist()])
     return table[names.codes]
+
+
+def _first_rows(key: Ints) -> tuple[Ints, Ints]:
+    """The rows where each distinct key comes first, ascending, and for each row which of them is its own."""
+    _, first, place = np.unique(key, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    return first[order], rank[place]

@@ -6,17 +6,20 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
+from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-_ROOM = 64
+from flows.batches import Ints
+
+_LEAST = 64
+_GROWTH = 1.5
 
 
 class Table:
     """Named columns of equal length; appending a row costs constant time on average.
 
     >>> table = Table({"cell": np.int64, "metric": np.int16})
-    >>> table.append(cell=7, metric=1), table.append(cell=8, metric=2)
-    (0, 1)
+    >>> table.extend(2, cell=[7, 8], metric=1).tolist()
+    [0, 1]
     >>> table["cell"].tolist(), len(table)
     ([7, 8], 2)
     """
@@ -24,24 +27,26 @@ class Table:
     __slots__ = ("_columns", "_length")
 
     def __init__(self, dtypes: Mapping[str, DTypeLike]) -> None:
-        self._columns: dict[str, NDArray[Any]] = {k: np.zeros(_ROOM, dtype) for k, dtype in dtypes.items()}
+        self._columns: dict[str, NDArray[Any]] = {k: np.zeros(_LEAST, dtype) for k, dtype in dtypes.items()}
         self._length = 0
 
     def __len__(self) -> int:
         return self._length
 
     def __getitem__(self, name: str) -> NDArray[Any]:
-        """The column as a writable view; it is outdated once a row is appended."""
+        """The column as a writable view; it is outdated once rows are added."""
         return self._columns[name][: self._length]
 
-    def append(self, **row: int) -> int:
-        """Add a row that names every column; returns its number."""
-        if self._length == len(next(iter(self._columns.values()))):
-            self._columns = {k: np.concatenate((c, np.zeros_like(c))) for k, c in self._columns.items()}
+    def extend(self, count: int, **columns: ArrayLike) -> Ints:
+        """Add rows, naming every column (one value: for all rows); returns their numbers, int64[count]."""
+        begin, self._length = self._length, self._length + count
         for name, column in self._columns.items():
-            column[self._length] = row[name]
-        self._length += 1
-        return self._length - 1
+            if self._length > len(column):
+                room = max(self._length, int(_GROWTH * len(column)))
+                self._columns[name] = np.zeros(room, column.dtype)
+                self._columns[name][:begin] = column[:begin]
+            self._columns[name][begin : self._length] = columns[name]
+        return np.arange(begin, self._length)
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Copies of the columns."""
@@ -51,7 +56,5 @@ class Table:
     def restore(cls, dtypes: Mapping[str, DTypeLike], state: Mapping[str, NDArray[Any]]) -> Self:
         """The table of ``state()``."""
         table = cls(dtypes)
-        table._length = len(next(iter(state.values())))
-        spare = np.zeros(_ROOM, np.int8)
-        table._columns = {k: np.concatenate((state[k], spare.astype(dtype))) for k, dtype in dtypes.items()}
+        table.extend(len(next(iter(state.values()))), **state)
         return table

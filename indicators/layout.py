@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from indicators.key_table import KeyTable
 from indicators.slices import Ints
 from indicators.store import MetricStore
 
@@ -47,7 +48,7 @@ class Cells:
         self.code = np.empty(0, np.int64)
         self.tile = np.empty(0, np.int64)
         self.areas = np.empty((0, 4), np.int64)
-        self._number: dict[int, int] = {}
+        self._number = KeyTable(np.int64)
 
     @property
     def n(self) -> int:
@@ -56,23 +57,21 @@ class Cells:
 
     def number(self, codes: Ints) -> Ints:
         """The number of each cell; new ones are added."""
-        if len(codes) == 1 and (known := self._number.get(int(codes[0]))) is not None:
-            return np.array([known])
-        unique, inverse = np.unique(codes, return_inverse=True)
-        new = np.array([c for c in unique.tolist() if c not in self._number], np.int64)
+        numbers = self._number.number(codes)
+        new = self._number.column(0)[self.n :]
         if len(new):
-            self._number.update((c, self.n + i) for i, c in enumerate(new.tolist()))
             self.code = np.concatenate((self.code, new))
             self.tile = np.concatenate((self.tile, tile_number(self._tile_of(new))))
             self.areas = np.concatenate((self.areas, self._locate(new)))
-        return np.array([self._number[c] for c in unique.tolist()], np.int64)[inverse]
+        return numbers
 
     def restore(self, codes: Ints) -> None:
         """Take up the cells of a snapshot, in their order."""
         self.code = codes.copy()
         self.tile = tile_number(self._tile_of(self.code))
         self.areas = self._locate(self.code)
-        self._number = {c: i for i, c in enumerate(codes.tolist())}
+        self._number = KeyTable(np.int64)
+        self._number.put(self.code)
 
     def ordered(self, cells: Ints) -> Ints:
         """Distinct cell numbers by (tile, code)."""

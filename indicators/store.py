@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from indicators.key_table import KeyTable
 from indicators.latest import NEVER, Latest
 from indicators.slices import Ints, Slice, SliceRing
 
@@ -81,7 +82,7 @@ class MetricStore:
         self._oldest = Latest.nothing()
         self._now = Latest.nothing()
         self._past: list[Latest] = []
-        self._number: dict[tuple[int, int], int] = {}
+        self._number = KeyTable(np.int64, np.int32)
         self._version = 0
         self._memo: tuple[tuple[int, bytes], tuple[Ints, Ints]] | None = None
         self._runs: Runs | None = None
@@ -110,9 +111,7 @@ class MetricStore:
 
     def add(self, sensor: Ints, cell: Ints, period: Ints, retired: Ints, registered: Ints) -> Ints:
         """Number new series, renew the attributes of known ones; returns the number of each row."""
-        numbers = np.empty(len(sensor), np.int64)
-        for i, key in enumerate(zip(sensor.tolist(), cell.tolist(), strict=True)):
-            numbers[i] = self._number.setdefault(key, len(self._number))
+        numbers = self._number.number(sensor, cell)
         if (grown := len(self._number) - self.n) > 0:
             for name in _COLUMNS:
                 self._grow(name, grown)
@@ -143,8 +142,8 @@ class MetricStore:
         for name in _COLUMNS:
             setattr(self, name, state[name].copy())
         self.n = len(self.sensor)
-        keys = zip(self.sensor.tolist(), self.cell.tolist(), strict=True)
-        self._number = {key: i for i, key in enumerate(keys)}
+        self._number = KeyTable(np.int64, np.int32)
+        self._number.put(self.sensor, self.cell)
         self._oldest = Latest(*state["oldest"]).copy()
         self._now = Latest(*state["now"]).copy()
 

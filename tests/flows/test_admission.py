@@ -11,6 +11,7 @@ import pytest
 from flows.admission import ReadingAdmission
 from flows.batches import FINAL, ReadingBatch
 from flows.decode import decode_readings
+from flows.name_table import NameTable
 from flows.provenance import Admitted, Origin, json_records
 from flows.registry import Registry, read_registry
 from geo.cells import BeidouGrid
@@ -48,6 +49,10 @@ def started(registry: Registry | None = None) -> ReadingAdmission:
     return admission
 
 
+def sensor_keys(*names: str) -> list[int]:
+    return [int(key) for key in NameTable(names).keys(np.arange(len(names)))]
+
+
 def reasons(admitted: Admitted[ReadingBatch]) -> list[tuple[int, int, str]]:
     return [(r.offset, r.index, r.reason) for r in admitted.rejects]
 
@@ -67,7 +72,8 @@ def test_a_sensor_registers_itself_and_is_nowhere_before() -> None:
     )
     assert reasons(got) == [(100, 0, "unknown_location")]
     assert got.new is not None
-    assert (got.new.sensor, GRID.text(got.new.cell)) == (["new"], GRID.text(GRID.cells([114.4], [30.6])))
+    assert got.new.sensor_key.tolist() == sensor_keys("new")
+    assert GRID.text(got.new.cell) == GRID.text(GRID.cells([114.4], [30.6]))
     assert got.batch.series.tolist() == [got.new.index[0]] * 2
 
 
@@ -96,7 +102,8 @@ def test_silent_registered_sensors_are_announced_before_any_data(tmp_path: Path)
     )
     new = admission.announce()
     assert new is not None
-    assert (new.sensor, new.registered.tolist(), new.period.tolist()) == (["a"], [True], [30_000])
+    assert new.sensor_key.tolist() == sensor_keys("a")
+    assert (new.registered.tolist(), new.period.tolist()) == ([True], [30_000])
     assert new.retired[0] < FINAL
     assert admission.announce() is None
 
@@ -180,7 +187,7 @@ def test_a_state_survives_metrics_that_are_numbered_anew() -> None:
 
 
 def test_a_state_of_another_version_is_refused() -> None:
-    with pytest.raises(ValueError, match="state must be of version 1, found 0"):
+    with pytest.raises(ValueError, match="state must be of version 2, found 0"):
         door(state={**door().state(), "version": 0})
 
 

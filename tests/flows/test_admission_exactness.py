@@ -14,6 +14,7 @@ from flows.admission import ReadingAdmission
 from flows.batches import FINAL, NewSeries, ReadingBatch
 from flows.columns import Names, Readings, Reject
 from flows.decode import decode_readings
+from flows.name_table import CodedTexts, NameTable
 from flows.provenance import Admitted, Origin
 from flows.registry import Registry
 from flows.wire import Reason
@@ -22,7 +23,9 @@ from indicators.metrics import Metrics
 from tests.flows.plain_admission import UNIT, PlainAdmission, Record, Row
 
 METRICS = Metrics.load()
+TEXTS = ["a", "b", "c", "silent"]
 SLICES = np.where(METRICS.period_ms > 0, np.minimum(METRICS.period_ms, 900_000), 60_000)
+SENSORS = dict(zip(NameTable(TEXTS).keys(np.arange(len(TEXTS))).tolist(), TEXTS, strict=True))
 START = 1_719_964_800_000
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 
@@ -43,14 +46,14 @@ GRID: CellSystem = Strips()  # type: ignore[assignment]  # admission asks for ce
 def listed(rows: list[Row]) -> Registry | None:
     """The registry of these rows; none at all where there are none."""
     registry = Registry(
-        sensor=[r.sensor for r in rows],
+        sensor=CodedTexts.of([r.sensor for r in rows]),
         lon=np.array([r.place for r in rows], np.float64),
         lat=np.zeros(len(rows)),
         crs=np.zeros(len(rows), np.uint8),
-        metric=[r.metric for r in rows],
+        metric=CodedTexts.of([r.metric for r in rows]),
         period_ms=np.array([r.period for r in rows], np.int64),
-        department=[""] * len(rows),
-        site=[""] * len(rows),
+        department=CodedTexts.of([""] * len(rows)),
+        site=CodedTexts.of([""] * len(rows)),
         retired_ms=np.array([r.retired for r in rows], np.int64),
     )
     return registry if rows else None
@@ -89,9 +92,10 @@ def announced(new: NewSeries | None) -> list[tuple[Any, ...]]:
     if new is None:
         return []
     codes = [METRICS.metrics[m].code for m in new.metric.tolist()]
-    columns = new.index, new.cell, new.period, new.retired, new.registered
-    index, cell, period, retired, registered = (c.tolist() for c in columns)
-    return list(zip(index, new.sensor, codes, cell, period, retired, registered, strict=True))
+    columns = new.index, new.sensor_key, new.cell, new.period, new.retired, new.registered
+    index, key, cell, period, retired, registered = (c.tolist() for c in columns)
+    sensor = [SENSORS[k] for k in key]
+    return list(zip(index, sensor, codes, cell, period, retired, registered, strict=True))
 
 
 class Outputs:

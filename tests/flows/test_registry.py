@@ -25,21 +25,21 @@ def test_every_column_is_read(file: Path) -> None:
     )
     registry, problems = read_registry(file)
     assert problems == []
-    assert registry.sensor == ["s1", "s2"]
+    assert registry.sensor.to_list() == ["s1", "s2"]
     assert (registry.lon.tolist(), registry.lat.tolist()) == ([114.3, -73.9], [30.6, 40.7])
     assert (registry.crs.tolist(), registry.period_ms.tolist()) == ([1, 0], [60_000, 0])
-    assert (registry.metric, registry.department, registry.site) == (
+    assert [c.to_list() for c in (registry.metric, registry.department, registry.site)] == [
         ["rain_intensity", ""],
         ["water", ""],
         ["Hankou", ""],
-    )
+    ]
     assert registry.retired_ms.tolist() == [NEVER, 0]
 
 
 def test_only_three_columns_are_needed_in_any_order_and_others_are_ignored(file: Path) -> None:
     file.write_text("\ufefflat, colour ,lon,sensor_id\r\n 30.6,red,114.3, s1 \r\n\r\n")
     registry, problems = read_registry(file)
-    assert (registry.sensor, registry.lat.tolist(), problems) == (["s1"], [30.6], [])
+    assert (registry.sensor.to_list(), registry.lat.tolist(), problems) == (["s1"], [30.6], [])
 
 
 @pytest.mark.parametrize(
@@ -93,14 +93,14 @@ def test_a_bad_row_is_left_out_and_reported_with_line_and_column(
 ) -> None:
     file.write_text(f"{HEADER}\ngood,114,30,,,,,,\n{row}\nfine,114,30,,,,,,\n")
     registry, problems = read_registry(file)
-    assert registry.sensor == ["good", "fine"]
+    assert registry.sensor.to_list() == ["good", "fine"]
     assert [str(problem).startswith(f"sensors.csv, line 3, {complaint}") for problem in problems] == [True]
 
 
 def test_a_repeated_sensor_is_reported_and_the_last_row_holds(file: Path) -> None:
     file.write_text("sensor_id,lon,lat,metric\ns,1,1,a\ns,2,2,b\ns,3,3,a\n")
     registry, problems = read_registry(file)
-    assert (registry.sensor, registry.lon.tolist()) == (["s"] * 3, [1.0, 2.0, 3.0])
+    assert (registry.sensor.to_list(), registry.lon.tolist()) == (["s"] * 3, [1.0, 2.0, 3.0])
     assert [(problem.line, problem.column) for problem in problems] == [(4, "sensor_id")]
 
 
@@ -146,7 +146,7 @@ def test_parquet_says_the_same_as_csv(tmp_path: Path) -> None:
     )
     table.write_parquet(tmp_path / "sensors.parquet")
     registry, problems = read_registry(tmp_path / "sensors.parquet")
-    assert registry.sensor == ["s1", "s2"]
+    assert registry.sensor.to_list() == ["s1", "s2"]
     assert registry.period_ms.tolist() == [60_000, 0]
     assert registry.retired_ms.tolist() == [NEVER, 1_719_964_800_000]
     assert [str(problem) for problem in problems] == [

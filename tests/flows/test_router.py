@@ -24,7 +24,6 @@ def announced() -> NewSeries:
     n = len(PLACES)
     return NewSeries(
         index=np.arange(n, dtype=np.int32),
-        sensor=[f"s{i}" for i in range(n)],
         sensor_key=np.arange(n),
         metric=np.zeros(n, np.int16),
         cell=GRID.cells(lon, lat),
