@@ -22,6 +22,7 @@ from geo.areas import AreaKind
 from indicators import expression
 from indicators.evaluate import Evaluation, Frame
 from indicators.judge import Judged, judge
+from indicators.key_table import KeyTable
 from indicators.layout import Cells
 from indicators.plan import IndicatorPlan
 from indicators.shard import Shard
@@ -39,7 +40,7 @@ class _Areas:
 
     def __init__(self, city: City) -> None:
         self._city = city
-        self._number: dict[tuple[int, int], int] = {}
+        self._number = KeyTable(np.int8, np.int64)
         self.kind = np.empty(0, np.int64)
         self.uid = np.empty(0, np.int64)
         self.district = np.empty(0, np.int64)
@@ -51,20 +52,18 @@ class _Areas:
 
     def rows(self, kind: Ints, uid: Ints, district: Ints) -> Ints:
         """The row of each area; new ones are added."""
-        keys = list(zip(kind.tolist(), uid.tolist(), strict=True))
-        new = [i for i, key in enumerate(keys) if key not in self._number]
-        for i in new:
-            self._number.setdefault(keys[i], len(self._number))
-        if new:
-            fresh = list(dict.fromkeys(keys[i] for i in new))
-            first = {keys[i]: i for i in reversed(new)}
-            order = [first[key] for key in fresh]
-            self.kind = np.concatenate((self.kind, kind[order]))
-            self.uid = np.concatenate((self.uid, uid[order]))
-            self.district = np.concatenate((self.district, district[order]))
-            self.birth = np.concatenate((self.birth, np.full(len(fresh), FINAL)))
-            self._name(len(fresh))
-        return np.array([self._number[key] for key in keys], np.int64)
+        rows, known = self._number.number(kind, uid), len(self.kind)
+        fresh = len(self._number) - known
+        if fresh:
+            new = np.flatnonzero(rows >= known)[::-1]
+            first = np.empty(fresh, np.int64)
+            first[rows[new] - known] = new  # of several rows the last assigned: the first
+            self.kind = np.concatenate((self.kind, kind[first]))
+            self.uid = np.concatenate((self.uid, uid[first]))
+            self.district = np.concatenate((self.district, district[first]))
+            self.birth = np.concatenate((self.birth, np.full(fresh, FINAL)))
+            self._name(fresh)
+        return rows
 
     def born(self, births: dict[int, int]) -> None:
         """Districts that have rows from an instant on (R13)."""
@@ -75,11 +74,11 @@ class _Areas:
 
     def _name(self, count: int) -> None:
         kind, uid = self.kind[-count:], self.uid[-count:]
-        texts = [
-            self._city.areas.ids(AreaKind(k), np.array([u]))[0].encode()
-            for k, u in zip(kind.tolist(), uid.tolist(), strict=True)
-        ]
-        self._text = np.concatenate((self._text, np.array(texts)))
+        texts = np.empty(count, object)
+        for k in np.unique(kind).tolist():
+            own = kind == k
+            texts[own] = self._city.areas.ids(AreaKind(k), uid[own])
+        self._text = np.concatenate((self._text, np.array([text.encode() for text in texts])))
 
     def describe(self, rows: Ints) -> tuple[NDArray[np.uint8], NDArray[np.bytes_]]:
         """Kind and text id of each row."""
