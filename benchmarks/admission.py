@@ -17,6 +17,7 @@ from rich.table import Table
 from flows.admission import ReadingAdmission
 from flows.columns import Names, Readings
 from flows.provenance import Origin
+from flows.roll import Roll
 from geo.cells import BeidouGrid
 from indicators.metrics import Metrics
 
@@ -78,7 +79,7 @@ def batches(make: Callable[[int], Columns], count: int, *, coded: bool, placed: 
 def cost(make: Callable[[int], Columns], count: int, *, coded: bool, placed: bool) -> float:
     """Microseconds per reading after the first batches; the median batch, in processor time."""
     slices = np.full(len(METRICS.metrics), 60_000)
-    admission = ReadingAdmission(METRICS, slices, BeidouGrid(), None, origin_ms=0)
+    admission = ReadingAdmission(METRICS, slices, BeidouGrid(), Roll.empty(), origin_ms=0)
     origin = Origin("bench", 0, np.arange(BATCH), lambda _m, _i: b"", ts_received=0)
     spent = []
     for readings in batches(make, count, coded=coded, placed=placed):

@@ -23,7 +23,6 @@ from flows.future_hold import Columns, FutureHold, Passed
 from flows.locations import Locations
 from flows.partition_clock import PartitionClock, effective, grid
 from flows.provenance import Admitted, Origin, Tally
-from flows.registry import Registry
 from flows.roll import Roll
 from flows.series_index import SeriesIndex
 from flows.wire import Reason
@@ -55,11 +54,12 @@ class ReadingAdmission:
         metrics: what may be sent.
         slice_ms: int64[len(metrics)], the slice of each metric in ms.
         cells: the grid of the city.
-        registry: the sensor registry, if there is one.
+        roll: the sensor registry.
         origin_ms: slice ends are this + k x slice.
         max_disorder: readings up to this many ms behind their partition are in time (R4).
         max_future: readings more than this many ms ahead of it need witnesses (R6).
         state: what ``state()`` returned, to go on from there.
+        enrols: whether to announce all that the registry names, so that silent sensors are known.
 
     Raises:
         ValueError: ``slice_ms`` does not fit the metrics, or the state is of another version.
@@ -68,7 +68,7 @@ class ReadingAdmission:
     >>> from flows.provenance import json_records
     >>> from geo.cells import BeidouGrid
     >>> metrics = Metrics.load()
-    >>> door = ReadingAdmission(metrics, np.full(len(metrics.metrics), 60_000), BeidouGrid(), None, 0)
+    >>> door = ReadingAdmission(metrics, np.full(len(metrics.metrics), 60_000), BeidouGrid(), Roll.empty(), 0)
     >>> lines = [b'{"sensor_id":"s","metric":"bin_fill","value":41.5,"ts":61000,"lon":114.3,"lat":30.6}']
     >>> lines += [b"{"]
     >>> readings, refused = decode_readings(lines)
@@ -81,7 +81,6 @@ class ReadingAdmission:
     """
 
     __slots__ = (
-        "_cells",
         "_hold",
         "_index",
         "_locations",
@@ -97,25 +96,26 @@ class ReadingAdmission:
         metrics: Metrics,
         slice_ms: Ints,
         cells: CellSystem,
-        registry: Registry | None,
+        roll: Roll,
         origin_ms: int,
         max_disorder: int = 10_000,
         max_future: int = 300_000,
         state: Mapping[str, Any] | None = None,
+        *,
+        enrols: bool = True,
     ) -> None:
-        self._metrics, self._cells, self._origin = metrics, cells, origin_ms
+        self._metrics, self._origin = metrics, origin_ms
         self._slice_ms = checked_slices(slice_ms, len(metrics.metrics))
         clock = PartitionClock(max_disorder, max_future)
-        roll = Roll.of(registry, cells)
         if state is None:
             self._hold, self._recent, self.tally = FutureHold(clock, _WAITING), Recent(), Tally()
-            self._locations, self._index = Locations(cells), SeriesIndex(metrics, roll)
+            self._locations, self._index = Locations(cells), SeriesIndex(metrics, roll, enrols=enrols)
             return
         check_version(state)
         self._hold = FutureHold.restore(clock, state["hold"])
         self._recent = Recent.restore(state["recent"])
         self._locations = Locations.restore(cells, state["locations"])
-        self._index = SeriesIndex.restore(metrics, roll, state["index"])
+        self._index = SeriesIndex.restore(metrics, roll, state["index"], enrols=enrols)
         self.tally = Tally.restore(state["tally"])
 
     @property
@@ -166,9 +166,9 @@ class ReadingAdmission:
         """Series not announced yet, such as the registry's before any data; results bring the later ones."""
         return self._index.announce()
 
-    def reload_registry(self, registry: Registry | None) -> None:
+    def reload(self, roll: Roll) -> None:
         """Take over a changed registry from the next record on; the next result announces what changed."""
-        self._index.reload(Roll.of(registry, self._cells))
+        self._index.reload(roll)
 
     def _settle(self, passed: Passed, rejects: list[Rejected], received: int) -> Admitted[ReadingBatch]:
         rejects += passed.future

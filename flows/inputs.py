@@ -19,7 +19,7 @@ from flows.pieces import BEFORE
 from flows.profile import timed
 from flows.provenance import Admitted, Origin, Tally, json_records
 from flows.record_files import ARROW_SUFFIXES, Block, RecordFile, decode
-from flows.registry import Registry
+from flows.roll import Roll
 from flows.wire import Kind
 
 Door = ReadingAdmission | EventAdmission | FeedbackAdmission
@@ -152,11 +152,13 @@ class InputFile:
         self._file.close()
 
 
-def door(kind: Kind, city: City, registry: Registry | None, state: dict[str, Any] | None) -> Door:
-    """The admission of one file, from a state on or new."""
+def door(kind: Kind, city: City, roll: Roll, state: dict[str, Any] | None, *, enrols: bool) -> Door:
+    """The admission of one file, from a state on or new; one that ``enrols`` announces silent sensors."""
     origin, plan = city.calendar.slice_origin, city.plan
     if kind == "readings":
-        return ReadingAdmission(plan.metrics, plan.slice_ms, city.grid, registry, origin, state=state)
+        return ReadingAdmission(
+            plan.metrics, plan.slice_ms, city.grid, roll, origin, state=state, enrols=enrols
+        )
     if kind == "events":
         return EventAdmission(plan.metrics, plan.event_slice_ms, city.grid, origin, state=state)
     return FeedbackAdmission(state=state)

@@ -25,7 +25,7 @@ from indicators.shard import Shard
 
 @dataclass
 class SeriesMap:
-    """Where the series numbers of one source part lead in this lane: metric, store number."""
+    """Where the series numbers of one partition lead in this lane: metric, store number."""
 
     metric: NDArray[np.int16]
     number: Ints
@@ -58,7 +58,7 @@ class Intake:
         self.corrections = Corrections(plan)
         self.strays: list[Strays] = []
         self.cases: list[PlacedCase] = []
-        self.series: dict[str, SeriesMap] = {}
+        self.series: dict[tuple[str, int], SeriesMap] = {}
         self.birth = np.empty(0, np.int64)
         self._births: dict[int, int] = {}
 
@@ -72,16 +72,17 @@ class Intake:
 
     def readings(self, piece: ShardPiece) -> None:
         """Take readings and announcements from a source part."""
+        source = piece.sender, piece.partition
         if piece.new is not None:
-            self._enrol(piece.sender, piece.new)
+            self._enrol(source, piece.new)
         if piece.batch is not None and len(piece.batch):
-            self._park(self.series[piece.sender], piece.batch)
+            self._park(self.series[source], piece.batch)
         if piece.strays is not None:
             self.strays.append(piece.strays)
         if piece.notices is not None:
             self.corrections.readings(piece.notices)
 
-    def _enrol(self, sender: str, new: NewSeries) -> None:
+    def _enrol(self, source: tuple[str, int], new: NewSeries) -> None:
         cells = self.shard.cells.number(new.cell)
         number = np.empty(len(cells), np.int64)
         for metric in np.unique(new.metric).tolist():
@@ -89,7 +90,7 @@ class Intake:
             number[rows] = self.shard.stores[metric].add(
                 new.sensor_key[rows], cells[rows], new.period[rows], new.retired[rows], new.registered[rows]
             )
-        series = self.series.setdefault(sender, SeriesMap.empty())
+        series = self.series.setdefault(source, SeriesMap.empty())
         series.put(new.index, new.metric, number)
 
     def _park(self, series: SeriesMap, batch: ReadingBatch) -> None:

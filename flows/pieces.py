@@ -80,7 +80,7 @@ class CaseNotices:
 
 @dataclass(frozen=True, slots=True)
 class ShardPiece:
-    """From a source part to a shard lane."""
+    """From a source part to a shard lane; the series' numbers are those of one of its partitions."""
 
     sender: str
     clock: Clock
@@ -88,6 +88,7 @@ class ShardPiece:
     batch: ReadingBatch | None = None
     strays: Strays | None = None
     notices: Notices | None = None
+    partition: int = 0
 
 
 @dataclass(frozen=True, slots=True)

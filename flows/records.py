@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
+from flows.admission import ReadingAdmission
 from flows.batches import FINAL, ReadingBatch
 from flows.beginning import Beginning
 from flows.city import City
@@ -29,7 +30,7 @@ from flows.pace import Pace
 from flows.pieces import BEFORE, CasePiece, Clock, FeedbackPiece, ShardPiece
 from flows.profile import SECONDS, timed
 from flows.provenance import Admitted
-from flows.registry import Registry
+from flows.roll import Roll
 from flows.router import STRAY_SLICE, Lanes, Router
 from flows.snapshots import COSTS, freeze, thaw
 
@@ -64,9 +65,13 @@ class ReplayPart(StatefulSourcePartition[Item, bytes]):
         self._settings = settings
         city, lanes = settings.city, settings.lanes
         self._router = Router(PART, lanes, city.plan.slice_ms, city.calendar.slice_origin)
+        self._readers = [
+            Router(PART, lanes, city.plan.slice_ms, city.calendar.slice_origin, i)
+            for i in range(len(settings.inputs))
+        ]
         states = resume["files"] if resume else [None] * len(settings.inputs)
         self._files = [
-            self._file(source, i, door(source.kind, city, settings.registry, state and state["door"]), state)
+            self._file(source, i, self._door(i, source, state), state)
             for i, (source, state) in enumerate(zip(settings.inputs, states, strict=True))
         ]
         self._beginning = Beginning()
@@ -82,11 +87,19 @@ class ReplayPart(StatefulSourcePartition[Item, bytes]):
         self._read = 0
         self._advance()
 
+    def _door(self, number: int, source: Input, state: dict[str, Any] | None) -> Door:
+        """The door of an input; that of the first readings speaks for the silent sensors of the registry."""
+        kinds = [i.kind for i in self._settings.inputs]
+        enrols = source.kind == "readings" and number == kinds.index("readings")
+        city, roll = self._settings.city, self._settings.roll
+        return door(source.kind, city, roll, state and state["door"], enrols=enrols)
+
     def _file(self, source: Input, number: int, opened: Door, state: dict[str, Any] | None) -> InputFile:
         return InputFile(source, number, opened, state)
 
     def _restore(self, resume: dict[str, Any]) -> None:
-        self._router.restore(resume["router"])
+        for router, state in zip(self._readers, resume["routers"], strict=True):
+            router.restore(state)
         self._beginning = Beginning(resume["begin"])
         self._told, self._finished = resume["told"], resume["finished"]
         self._started -= resume["spent"]
@@ -149,19 +162,21 @@ class ReplayPart(StatefulSourcePartition[Item, bytes]):
         with timed("route"):
             clock = self._clock()
             tell = clock.maximum // 1000 > self._told // 1000
-            items = [Item("reject", PART, admitted.rejects)] if admitted.rejects else []
+            items = self._silent()
+            if admitted.rejects:
+                items.append(Item("reject", PART, admitted.rejects))
             if file.kind == "readings":
-                pieces = self._router.readings(
+                pieces = self._readers[file.number].readings(
                     clock, admitted.new, admitted.batch, admitted.strays, tell_all=tell
                 )
-                self._note_begin(admitted)
+                self._note_begin(file, admitted)
                 items += self._shard_items(clock, pieces)
                 if tell:
                     items += [Item("case", key, piece) for key, piece in self._router.events(clock, None)]
             else:
                 records = admitted.batch if file.kind == "events" else None
                 if records is not None:
-                    self._note_begin(admitted)
+                    self._note_begin(file, admitted)
                 if tell or records is not None:
                     items += [Item("case", key, piece) for key, piece in self._router.events(clock, records)]
                 if tell:
@@ -173,16 +188,25 @@ class ReplayPart(StatefulSourcePartition[Item, bytes]):
                 self._told = clock.maximum
         return items
 
-    def _note_begin(self, admitted: Admitted[Any]) -> None:
+    def _note_begin(self, file: InputFile, admitted: Admitted[Any]) -> None:
         batch, note = admitted.batch, self._beginning.note
         if isinstance(batch, ReadingBatch):
-            note(batch.ts, batch.effective, self._router.slices(batch.series))
+            note(batch.ts, batch.effective, self._readers[file.number].slices(batch.series))
         else:
             own = np.flatnonzero(batch.cell >= 0)
             slices = self._settings.city.plan.event_slice_ms[batch.type[own]]
             note(batch.ts[own], batch.effective[own], slices)
         if admitted.strays is not None:
             note(admitted.strays.ts, admitted.strays.effective, STRAY_SLICE)
+
+    def _silent(self) -> list[Item]:
+        """What is new of registered sensors, whichever input speaks first; it moves no clock."""
+        clock, items = Clock(self._told), list[Item]()
+        for file in self._files:
+            new = file.door.announce() if isinstance(file.door, ReadingAdmission) else None
+            if new is not None:
+                items += self._shard_items(clock, self._readers[file.number].announced(clock, new))
+        return items
 
     def _shard_items(self, clock: Clock, pieces: Iterable[tuple[str, ShardPiece]]) -> list[Item]:
         begin = self._beginning.known(clock)
@@ -260,7 +284,7 @@ class ReplayPart(StatefulSourcePartition[Item, bytes]):
     def _state(self) -> dict[str, Any]:
         return {
             "files": [f.state() for f in self._files],
-            "router": self._router.state(),
+            "routers": [router.state() for router in self._readers],
             "begin": self._beginning.first,
             "told": self._told,
             "finished": self._finished,
@@ -281,7 +305,7 @@ class ReplaySource(FixedPartitionedSource[Item, bytes]):
     inputs: tuple[Input, ...]
     city: City
     lanes: Lanes
-    registry: Registry | None
+    roll: Roll
     batch_size: int
     totals: Path
     progress: Callable[[int], None]

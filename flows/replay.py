@@ -29,7 +29,8 @@ from flows.progress import reading_bar
 from flows.records import PART, ReplaySource
 from flows.recovery_folder import RecoveryFolder
 from flows.redis_ends import redis_settings, redis_taps
-from flows.registry import Registry, read_registry
+from flows.registry import read_registry
+from flows.roll import Roll
 from flows.router import Lanes
 from flows.snapshots import COSTS, Costs
 from flows.steps import CITY, NoControl, Run
@@ -138,7 +139,7 @@ def flow_of(options: ReplayOptions, progress: Callable[[int], None]) -> Dataflow
             _inputs(options),
             city,
             lanes,
-            registry_of(options),
+            roll_of(options, city.grid),
             options.batch_size,
             options.out / PARTS / "totals.json",
             progress,
@@ -183,14 +184,14 @@ def _inputs(options: ReplayOptions) -> tuple[Input, ...]:
     )
 
 
-def registry_of(options: ReplayOptions) -> Registry | None:
+def roll_of(options: ReplayOptions, grid: CellSystem) -> Roll:
     """The sensor registry, if one is named; what is wrong in it is said on stderr."""
     if options.sensors is None:
-        return None
+        return Roll.empty()
     registry, problems = read_registry(options.sensors, options.tz)
     for problem in problems:
         print(f"{options.sensors}: {problem}", file=sys.stderr)  # noqa: T201
-    return registry
+    return Roll.of(registry, grid)
 
 
 def replay(options: ReplayOptions) -> Summary:

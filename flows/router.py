@@ -52,16 +52,17 @@ class Lanes:
 
 
 class Router:
-    """Remembers the lane of each series of one source part."""
+    """Remembers the lane of each series of one partition of a source part."""
 
-    def __init__(self, sender: str, lanes: Lanes, slice_ms: Ints, origin: int) -> None:
+    def __init__(self, sender: str, lanes: Lanes, slice_ms: Ints, origin: int, partition: int = 0) -> None:
         """``slice_ms`` per metric; slices begin at ``origin`` plus whole lengths."""
         self.sender = sender
+        self.partition = partition
         self.lanes = lanes
         self.slice_ms = slice_ms
         self.origin = origin
-        self._metric = np.empty(0, np.int64)
-        self._lane = np.empty(0, np.int64)
+        self._metric = np.empty(0, np.int16)
+        self._lane = np.empty(0, np.int16)
 
     def enrol(self, new: NewSeries) -> None:
         """Remember the lanes of announced series."""
@@ -69,8 +70,8 @@ class Router:
         for name in ("_metric", "_lane"):
             old = getattr(self, name)
             if size > len(old):
-                more = max(size - len(old), len(old))
-                setattr(self, name, np.concatenate((old, np.zeros(more, np.int64))))
+                more = max(size - len(old), len(old) // 2)
+                setattr(self, name, np.concatenate((old, np.zeros(more, np.int16))))
         self._metric[new.index] = new.metric
         self._lane[new.index] = self.lanes.of_cells(new.cell)
 
@@ -88,7 +89,7 @@ class Router:
             self.enrol(new)
         notices = self._notices(batch, strays)
         if self.lanes.count == 1:
-            whole = ShardPiece(self.sender, clock, new, batch, strays, notices)
+            whole = ShardPiece(self.sender, clock, new, batch, strays, notices, self.partition)
             return [(self.lanes.shards[0], whole)]
         lane = self._lane[batch.series]
         own = None if new is None else self._lane[new.index]
@@ -99,15 +100,27 @@ class Router:
             fresh = None if new is None or own is None else _new_rows(new, own == i)
             out = None if strays is None or astray is None else _stray_rows(strays, astray == i)
             if tell_all or notices is not None or len(part) or fresh is not None or out is not None:
-                pieces.append((name, ShardPiece(self.sender, clock, fresh, part, out, notices)))
+                piece = ShardPiece(self.sender, clock, fresh, part, out, notices, self.partition)
+                pieces.append((name, piece))
         return pieces
+
+    def announced(self, clock: Clock, new: NewSeries) -> list[tuple[str, ShardPiece]]:
+        """The pieces of series alone."""
+        self.enrol(new)
+        lane = self._lane[new.index]
+        parts = ((name, _new_rows(new, lane == i)) for i, name in enumerate(self.lanes.shards))
+        return [
+            (name, ShardPiece(self.sender, clock, part, partition=self.partition))
+            for name, part in parts
+            if part is not None
+        ]
 
     def slices(self, series: NDArray[np.int32]) -> Ints:
         """The slice length of each series' metric, ms."""
         return self.slice_ms[self._metric[series]]
 
     def _notices(self, batch: ReadingBatch, strays: Strays | None) -> Notices | None:
-        metric = self._metric[batch.series]
+        metric = self._metric[batch.series].astype(np.int64)
         late = batch.effective > self._slice_end(batch.ts, self.slice_ms[metric])
         rows = (metric[late], batch.ts[late], batch.effective[late])
         columns: list[Sequence[Ints]] = [rows]

@@ -30,7 +30,7 @@ from flows.records import PART
 from flows.recovery_folder import RecoveryFolder
 from flows.redis_ends import redis_settings, redis_taps
 from flows.redis_feedback import RedisFeedback, add_feedback
-from flows.replay import ReplayOptions, catalogue_of, city_of, lane_count, refuse, registry_of, run_flow
+from flows.replay import ReplayOptions, catalogue_of, city_of, lane_count, refuse, roll_of, run_flow
 from flows.router import Lanes
 from flows.run_metrics import EngineFigures
 from flows.run_source import LivePart, LiveSource
@@ -187,7 +187,7 @@ class Engine:
             inputs_of(self.config),
             city,
             lanes,
-            registry_of(options),
+            roll_of(options, city.grid),
             engine.batch_size,
             options.out / "totals.json",
             lambda _: None,

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from flows.admission import ReadingAdmission
 from flows.batches import FINAL
 from flows.config import ClockMode
 from flows.failures import noted
@@ -21,6 +22,7 @@ from flows.inputs import Door, Input
 from flows.pieces import BEFORE, MAX_DISORDER, Clock, FeedbackPiece
 from flows.records import PART, Item, ReplayPart, ReplaySource
 from flows.registry import read_registry
+from flows.roll import Roll
 from flows.run_input import GrowingFile
 
 POLL = 0.05
@@ -177,9 +179,10 @@ class LivePart(ReplayPart):
             return
         for problem in problems:
             print(f"{self._live.sensors}: {problem}", file=sys.stderr)  # noqa: T201
+        roll = Roll.of(registry, self._live.city.grid)
         for file in self._files:
-            if file.kind == "readings":
-                file.door.reload_registry(registry)  # type: ignore[union-attr]
+            if isinstance(file.door, ReadingAdmission):
+                file.door.reload(roll)
 
     def _restore(self, resume: dict[str, Any]) -> None:
         super()._restore(resume)

@@ -14,6 +14,7 @@ from flows.decode import decode_readings
 from flows.name_table import NameTable
 from flows.provenance import Admitted, Origin, json_records
 from flows.registry import Registry, read_registry
+from flows.roll import Roll
 from geo.cells import BeidouGrid
 from indicators.metrics import Metrics
 
@@ -31,7 +32,7 @@ def reading(
 
 
 def door(registry: Registry | None = None, **more: Any) -> ReadingAdmission:
-    return ReadingAdmission(METRICS, SLICES, GRID, registry, 0, **more)
+    return ReadingAdmission(METRICS, SLICES, GRID, Roll.of(registry, GRID), 0, **more)
 
 
 def offer(admission: ReadingAdmission, *records: dict[str, Any] | list[Any]) -> Admitted[ReadingBatch]:
@@ -178,7 +179,7 @@ def test_a_state_survives_metrics_that_are_numbered_anew() -> None:
     kept = [m for m in METRICS.metrics if m.code != "noise_laeq"]
     renumbered = Metrics.of([*kept[::-1], *METRICS.events])
     slices = np.full(len(renumbered.metrics), 60_000)
-    resumed = ReadingAdmission(renumbered, slices, GRID, None, 0, state=admission.state())
+    resumed = ReadingAdmission(renumbered, slices, GRID, Roll.empty(), 0, state=admission.state())
     assert resumed.announce() is not None  # the series whose metric is gone has lost its period
     got = offer(resumed, reading(2, 3, metric="bin_fill"), reading(2, 50, metric="noise_laeq"), reading(2, 3))
     assert got.batch.series.tolist() == [1, 0]
@@ -194,7 +195,7 @@ def test_a_state_of_another_version_is_refused() -> None:
 @pytest.mark.parametrize("slices", [SLICES[1:], 0 * SLICES])
 def test_slices_must_fit_the_metrics(slices: np.ndarray[Any, np.dtype[np.int64]]) -> None:
     with pytest.raises(ValueError, match="lengths above 0 ms"):
-        ReadingAdmission(METRICS, slices, GRID, None, 0)
+        ReadingAdmission(METRICS, slices, GRID, Roll.empty(), 0)
 
 
 def test_the_state_is_small() -> None:

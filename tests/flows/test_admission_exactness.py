@@ -17,6 +17,7 @@ from flows.decode import decode_readings
 from flows.name_table import CodedTexts, NameTable
 from flows.provenance import Admitted, Origin
 from flows.registry import Registry
+from flows.roll import Roll
 from flows.wire import Reason
 from geo.cells import CellSystem
 from indicators.metrics import Metrics
@@ -60,7 +61,9 @@ def listed(rows: list[Row]) -> Registry | None:
 
 
 def door(rows: list[Row], state: dict[str, Any] | None = None) -> ReadingAdmission:
-    return ReadingAdmission(METRICS, SLICES, GRID, listed(rows), origin_ms=-8 * HOUR, state=state)
+    return ReadingAdmission(
+        METRICS, SLICES, GRID, Roll.of(listed(rows), GRID), origin_ms=-8 * HOUR, state=state
+    )
 
 
 def names(texts: list[str], *, coded: bool) -> Names:
@@ -216,7 +219,7 @@ def test_a_changed_registry_holds_from_the_next_record_on(
     for record in records[:cut]:
         plain.push(record)
     if data.draw(st.booleans()):
-        admission.reload_registry(listed(after))
+        admission.reload(Roll.of(listed(after), GRID))
     else:
         admission = door(after, admission.state())
     plain.load(after)

@@ -20,6 +20,7 @@ from flows.inputs import Input
 from flows.records import Item, ReplayPart, ReplaySource
 from flows.registry import read_registry
 from flows.replay import ReplayOptions, city_of
+from flows.roll import Roll
 from flows.router import Lanes
 from flows.snapshots import FORMAT, thaw
 from flows.steps import Run, ShardShell
@@ -39,7 +40,9 @@ class Engine:
         inputs = (Input(city / "readings.jsonl", "readings"), Input(city / "events.jsonl", "events"))
         registry, _ = read_registry(city / "sensors.csv", "Asia/Shanghai")
         totals = folder / "totals.json"
-        source = ReplaySource(inputs, CITY, lanes, registry, 200, totals, lambda _: None, durable=True)
+        source = ReplaySource(
+            inputs, CITY, lanes, Roll.of(registry, CITY.grid), 200, totals, lambda _: None, durable=True
+        )
         self.part: ReplayPart = source.build_part("records", "records-00", snapshot.get("records"))
         steps = Run(CITY, lanes, folder).steps()
         self._builders: dict[str, Any] = {

@@ -12,6 +12,7 @@ import pytest
 from flows.inputs import Input
 from flows.records import PART, Item, ReplayPart, ReplaySource
 from flows.replay import ReplayOptions, city_of
+from flows.roll import Roll
 from flows.router import Lanes
 
 CITY = city_of(ReplayOptions(out=Path("unused")))
@@ -42,7 +43,9 @@ def part_of(
     inputs = tuple(Input(path, "readings") for path in files)
     totals = files[0].with_name("totals.json")
     noted = [] if read is None else read
-    source = ReplaySource(inputs, CITY, Lanes(1, CITY.grid), None, 10, totals, noted.append, durable=True)
+    source = ReplaySource(
+        inputs, CITY, Lanes(1, CITY.grid), Roll.empty(), 10, totals, noted.append, durable=True
+    )
     part: ReplayPart = source.build_part("records", PART, snapshot)
     try:
         yield part
@@ -114,7 +117,7 @@ def test_a_restart_goes_on_with_the_next_record_and_all_counts(files: list[Path]
 def test_a_source_without_recovery_keeps_nothing(files: list[Path]) -> None:
     inputs = (Input(files[0], "readings"),)
     totals = files[0].with_name("totals.json")
-    source = ReplaySource(inputs, CITY, Lanes(1, CITY.grid), None, 10, totals, lambda _: None)
+    source = ReplaySource(inputs, CITY, Lanes(1, CITY.grid), Roll.empty(), 10, totals, lambda _: None)
     part = source.build_part("records", PART, None)
     part.next_batch()
     assert part.snapshot() == b""

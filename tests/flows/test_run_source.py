@@ -20,6 +20,7 @@ from flows.partition_clock import NEVER, PartitionClock
 from flows.pieces import BEFORE, MAX_DISORDER
 from flows.records import PART, Item
 from flows.replay import ReplayOptions, city_of
+from flows.roll import Roll
 from flows.router import Lanes
 from flows.run_input import GrowingRecords
 from flows.run_source import AHEAD, POLL, LivePart, LiveSource
@@ -57,7 +58,7 @@ def part_of(
         inputs,
         CITY,
         Lanes(1, CITY.grid),
-        None,
+        Roll.empty(),
         more.pop("batch_size", 10),
         Path("unused"),
         lambda _: None,
