@@ -225,7 +225,8 @@ class ReplayPart(StatefulSourcePartition[Item, bytes]):
         return self._shard_items(clock, pieces)
 
     def _clock(self) -> Clock:
-        open_files = [f.clock for f in self._files if not f.ended]
+        """The clock of readings and events: feedback closes no window, however late its last action is."""
+        open_files = [f.clock for f in self._files if not f.ended and f.kind != "feedback"]
         return Clock(min(open_files, default=self._told))
 
     def _finish(self) -> list[Item]:
