@@ -22,7 +22,7 @@ check: $(STAMP)  ## style, types, the catalogue files
 	$(BIN)/mypy
 	$(BIN)/yiwang catalogue check indicators/data
 
-bench: $(STAMP)  ## throughput on a random city, as a Markdown table
+bench: $(STAMP)  ## throughput on a simulated city, as a Markdown table
 	@$(BIN)/python benchmarks/throughput.py $(ARGS)
 
 docs: $(STAMP)   ## write the references: formulas, configuration, JSON Schemas

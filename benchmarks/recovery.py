@@ -22,9 +22,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from sim.city_files import write_city
-from sim.devices import readings_per_minute
-from sim.random_city import Disorder, random_city
+from sim.city import START
+from sim.device_classes import readings_per_minute
+from sim.disorder import Disorder
+from sim.scenarios.casting import asked
+from sim.simulation import Simulation
 
 ROOT = Path(__file__).resolve().parents[1]
 REPLAY = (sys.executable, "-c", "from flows.cli import main; main()", "replay", "--no-progress")
@@ -103,8 +105,10 @@ INPUTS = {"readings": "readings.jsonl", "events": "events.jsonl", "sensors": "se
 
 def make_city(sensors: int, readings: int, seed: int, to: Path) -> Path:
     """Write a city of about ``readings`` readings; 1 % late, 0.5 % double, 0.3 % faulty."""
-    minutes = max(readings / (sensors * readings_per_minute()), 2.0)
-    write_city(random_city(sensors, minutes, seed, disorder=Disorder(0.01, 0.005, 0.003)), to, "jsonl")
+    minutes = max(readings / (sensors * readings_per_minute()), 3.0)
+    storm = asked(f"rainstorm:start={minutes * 2 / 3:.2f}m,duration={minutes / 3 - 0.1:.2f}m,intensity=2")
+    disorder, morning = Disorder(seed, 0.01, 0.005, 0.003), START + 8 * 3_600_000
+    Simulation(seed, sensors, morning, minutes / 60, requests=(storm,), disorder=disorder).write(to)
     return to
 
 

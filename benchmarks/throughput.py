@@ -1,4 +1,4 @@
-"""Readings per second of ``yiwang replay`` on a random city: first byte read to last file closed.
+"""Readings per second of ``yiwang replay`` on a simulated city: first byte read to last file closed.
 
     python benchmarks/throughput.py --sensors 20000 --readings 1000000
 
@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,9 +21,12 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from sim.city_files import Format, write_city
-from sim.devices import readings_per_minute
-from sim.random_city import Disorder, random_city
+from sim.city import START
+from sim.device_classes import readings_per_minute
+from sim.disorder import Disorder
+from sim.reading_files import Format
+from sim.scenarios.casting import asked
+from sim.simulation import Simulation
 
 ROOT = Path(__file__).resolve().parents[1]
 REPLAY = (sys.executable, "-c", "from flows.cli import main; main()", "replay")
@@ -46,8 +49,8 @@ FIFTEEN = (
 )
 """One indicator of every class of aggregate, whose sensors the city has; ``*`` is the whole catalogue."""
 
-MARGIN = 1.1
-"""Share of readings made beyond those wanted, since a city's number of readings varies a little."""
+MORNING = START + 8 * 3_600_000
+"""When the city begins, ms: its people are on their way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +64,14 @@ class Figures:
 def make_city(  # noqa: PLR0913, PLR0917 - a city and where it goes
     sensors: int, readings: int, seed: int, file_format: Format, to: Path, late: float
 ) -> Path:
-    """Write a city of exactly ``readings`` readings; a share of them late, 0.1 % double, 0.1 % faulty."""
-    minutes = max(readings * MARGIN / (sensors * readings_per_minute()), 2.0)
-    city = random_city(sensors, minutes, seed, disorder=Disorder(late, 0.001, 0.001))
-    return write_city(replace(city, readings=city.readings.head(readings)), to, file_format)
+    """Write a city of about ``readings`` readings; a share of them late, 0.1 % double, 0.1 % faulty."""
+    minutes = max(readings / (sensors * readings_per_minute()), 3.0)
+    storm = asked(f"rainstorm:start={minutes * 2 / 3:.2f}m,duration={minutes / 3 - 0.1:.2f}m,intensity=2")
+    disorder = Disorder(seed, late, 0.001, 0.001)
+    Simulation(seed, sensors, MORNING, minutes / 60, requests=(storm,), disorder=disorder).write(
+        to, file_format
+    )
+    return to / f"readings.{file_format}"
 
 
 def replay(readings: Path, out: Path, *options: str) -> dict[str, Any]:

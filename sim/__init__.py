@@ -1,5 +1,5 @@
-"""A synthetic city and importers of public recordings: (seed, time) → records of the wire format.
+"""A simulated city with ground truth: (seed, time) → records of the wire format.
 
-`random_city` and `random_cases` draw devices and cases whose `signals` follow the hours and the `weather`;
-the same seed gives the same bytes. `city_files` writes what a replay reads.
+`simulation` makes a `city` with its cases, scenarios and faults and writes it; `scenarios`, `importers` and
+`scoring` are packages of their own. The same arguments give the same bytes.
 """

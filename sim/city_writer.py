@@ -50,13 +50,13 @@ class Happenings:
 
     ``events`` are the transitions of all cases (wire columns, by time) or None; ``faulty`` spoils blocks on
     their way; ``misplaced`` int64 are the devices whose registered place is GCJ-02 though it is called WGS84;
-    ``faults`` are the lines of ``faults.jsonl``, the truth about faulty devices.
+    ``faults`` are the lines of ``faults.jsonl``, the truth about faulty devices, or None.
     """
 
     events: pl.DataFrame | None = None
     faulty: Callable[[Block], Block] | None = None
     misplaced: NDArray[np.int64] | None = None
-    faults: Iterable[Mapping[str, Any]] = ()
+    faults: Iterable[Mapping[str, Any]] | None = None
 
 
 def write_city(  # noqa: PLR0913 - what is written, where to, and how
@@ -142,7 +142,7 @@ def _write_surroundings(city: City, to: Path, extra: Happenings, file_format: Fo
     areas = json.dumps(city.regions.geojson(), ensure_ascii=False, separators=(",", ":"))
     (to / "areas.geojson").write_text(areas + "\n", encoding="utf-8")
     (to / "city.toml").write_text(_configuration(city, file_format), encoding="utf-8")
-    if extra.faulty is not None:
+    if extra.faults is not None:
         with (to / "faults.jsonl").open("w", encoding="utf-8") as file:
             _write_rows(file, extra.faults)
     truth = [asdict(event) for script in city.scripts for event in script.truth]

@@ -1,110 +1,73 @@
 """Make the sample city that is shipped in ``sim/sample``: ``python -m sim.make_sample``.
 
-Three districts of Wuhan in an afternoon of the rainy season, 13:45 to 17:05, 200 devices, some two hundred
-cases; the storm comes in the last hour. The areas are rectangles that stand in the right order along the
-river and carry the real names and codes: approximate on purpose, no boundary is to be read from them.
+An afternoon of the simulated city, 13:45 to 17:05, 300 devices; a rainstorm comes in the last hour, gas leaks
+before. Of the areas, only those in which devices stand, and the districts, are kept: the sample is small.
 """
 
 import gzip
 import json
+import tempfile
 from pathlib import Path
 
-from sim.city_files import write_records
-from sim.random_city import Box, Disorder, RandomCity, random_city
+import numpy as np
+
+from sim.city import START
+from sim.disorder import Disorder
+from sim.scenarios.casting import asked
+from sim.simulation import Simulation
 
 SAMPLE = Path(__file__).parent / "sample"
 """Where the shipped sample lies."""
 
 SEED = 420103
-START = 1_719_985_500_000
-"""2024-07-03 13:45 in Wuhan, in ms."""
+SENSORS = 300
+BEGIN = START + 13 * 3_600_000 + 45 * 60_000
+"""2026-03-02 13:45 in Wuhan, in ms."""
 
 MINUTES = 200
-WEST, MIDDLE, EAST = 114.28, 114.32, 114.36
-
-DISTRICTS = (
-    ("420102", "江岸区", "Jiang'an", 30.58, 30.62),
-    ("420106", "武昌区", "Wuchang", 30.53, 30.58),
-    ("420111", "洪山区", "Hongshan", 30.48, 30.53),
-)
-"""adcode, names, southern and northern edge."""
-
-STREETS = (
-    ("420102002", "大智街道", "Dazhi", "420102", WEST),
-    ("420102003", "一元街道", "Yiyuan", "420102", MIDDLE),
-    ("420106005", "粮道街道", "Liangdao", "420106", WEST),
-    ("420106013", "珞珈山街道", "Luojiashan", "420106", MIDDLE),
-    ("420111001", "珞南街道", "Luonan", "420111", WEST),
-    ("420111008", "和平街道", "Heping", "420111", MIDDLE),
-)
-"""code, names, district, western edge."""
+SCENARIOS = ("rainstorm:start=130m,duration=65m,intensity=2", "gas_leak:start=50m,duration=40m")
 
 
-def sample_city() -> RandomCity:
-    """Return the sample's records: 200 devices, 200 minutes, a few late, double and faulty readings."""
-    return random_city(
-        sensors=200,
-        minutes=MINUTES,
-        seed=SEED,
-        start=START,
-        box=Box(WEST + 0.002, 30.482, EAST - 0.002, 30.618),
-        disorder=Disorder(late=0.004, duplicates=0.003, faulty=0.002),
-        cases=220,
-        rain=2.4,
-    )
-
-
-def sample_areas() -> str:
-    """Return the GeoJSON text of the districts and streets."""
-    features = [
-        _rectangle(
-            {"id": code, "name_zh": zh, "name_en": en, "kind": "district", "parent": "city"},
-            WEST,
-            EAST,
-            south,
-            north,
-        )
-        for code, zh, en, south, north in DISTRICTS
-    ]
-    edges = {code: (south, north) for code, _, _, south, north in DISTRICTS}
-    features += [
-        _rectangle(
-            {"id": code, "name_zh": zh, "name_en": en, "kind": "street", "parent": district},
-            west,
-            MIDDLE if west == WEST else EAST,
-            *edges[district],
-        )
-        for code, zh, en, district, west in STREETS
-    ]
-    collection = {
-        "type": "FeatureCollection",
-        "name": "Approximate rectangles carrying real names and codes; not boundaries",
-        "features": features,
-    }
-    return json.dumps(collection, ensure_ascii=False, indent=1) + "\n"
-
-
-def _rectangle(
-    properties: dict[str, str], west: float, east: float, south: float, north: float
-) -> dict[str, object]:
-    ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
-    return {
-        "type": "Feature",
-        "properties": properties | {"approximate": "rectangle"},
-        "geometry": {"type": "Polygon", "coordinates": [ring]},
-    }
+def sample_city() -> Simulation:
+    """Return the sample: a few of its readings are late, double and faulty."""
+    requests = tuple(asked(text) for text in SCENARIOS)
+    disorder = Disorder(SEED, late=0.004, duplicates=0.003, faulty=0.002)
+    return Simulation(SEED, SENSORS, BEGIN, MINUTES / 60, requests=requests, disorder=disorder)
 
 
 def write_sample(to: Path) -> None:
-    """Write ``readings.jsonl.gz``, ``events.jsonl``, ``sensors.csv``, ``areas.geojson`` into ``to``."""
+    """Write ``readings.jsonl.gz``, ``events.jsonl``, ``sensors.csv``, ``areas.geojson``, ``truth.jsonl``."""
     to.mkdir(parents=True, exist_ok=True)
-    city = sample_city()
-    city.sensors.write_csv(to / "sensors.csv")
-    write_records(city.events, to / "events.jsonl")
-    (to / "areas.geojson").write_text(sample_areas(), encoding="utf-8")
-    lines = city.readings.write_ndjson().encode()
-    # Without name and time in the header the same readings give the same file.
-    (to / "readings.jsonl.gz").write_bytes(gzip.compress(lines, compresslevel=9, mtime=0))
+    simulation = sample_city()
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder)
+        simulation.write(made)
+        for name in ("events.jsonl", "sensors.csv", "truth.jsonl"):
+            (to / name).write_bytes((made / name).read_bytes())
+        # Without name and time in the header the same readings give the same file.
+        lines = (made / "readings.jsonl").read_bytes()
+        (to / "readings.jsonl.gz").write_bytes(gzip.compress(lines, compresslevel=9, mtime=0))
+    (to / "areas.geojson").write_text(sample_areas(simulation), encoding="utf-8")
+
+
+def sample_areas(simulation: Simulation) -> str:
+    """Return the GeoJSON text of the areas that hold devices, and of all districts."""
+    city = simulation.city
+    areas = city.regions.geojson()
+    held = {
+        level.code[i]
+        for level, own in (
+            (city.regions.communities, city.devices.community),
+            (city.regions.streets, city.devices.street),
+        )
+        for i in np.unique(own).tolist()
+    }
+    features = [
+        feature
+        for feature in areas["features"]
+        if feature["properties"]["kind"] in {"city", "district"} or feature["properties"]["id"] in held
+    ]
+    return json.dumps(areas | {"features": features}, ensure_ascii=False, indent=1) + "\n"
 
 
 if __name__ == "__main__":

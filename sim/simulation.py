@@ -15,8 +15,10 @@ from sim.cases import base_cases
 from sim.city import START, City
 from sim.city_writer import Happenings, Progress, Written, write_city
 from sim.device_classes import METRICS
+from sim.disorder import Disorder
 from sim.faults import Fault, FaultPlan, fault_lines, plan_faults
 from sim.reading_files import Format
+from sim.readings import Block
 from sim.scenarios.casting import Request, cast
 from sim.spoiler import Spoiler
 
@@ -28,8 +30,8 @@ _STREAM = 0xFA175
 class Simulation:
     """What is simulated; see ``sim.city`` for seed, sensors, start (ms), hours and tz.
 
-    ``faults`` is a level of ``sim.faults``: none, normal or heavy. ``minute_blocks``: readings are made
-    minute by minute, for a pace.
+    ``faults`` is a level of ``sim.faults``: none, normal or heavy; ``disorder`` comes on top of it, for
+    measuring. ``minute_blocks``: readings are made minute by minute, for a pace.
 
     >>> simulation = Simulation(seed=1, sensors=500, hours=0.5)
     >>> len(simulation.city.devices), simulation.cases.columns[:3]
@@ -44,6 +46,7 @@ class Simulation:
     requests: Sequence[Request] = ()
     faults: str = "none"
     minute_blocks: bool = False
+    disorder: Disorder | None = None
 
     @cached_property
     def city(self) -> City:
@@ -88,11 +91,18 @@ class Simulation:
             ValueError: there are too few sensors, or a scenario cannot be played in the city.
             OSError: the folder cannot be written to.
         """
-        city, plan = self.city, self.plan
-        happenings = Happenings(events=self.cases)
-        if len(plan):
-            lines = fault_lines(plan, city.devices.sensor_ids.to_list(), METRICS)
-            misplaced = np.unique(plan.only(Fault.DATUM).device).astype(np.int64)
-            spoiler = Spoiler(plan, len(city.devices), self.seed)
-            happenings = Happenings(self.cases, spoiler, misplaced, lines)
-        return write_city(city, to, happenings, file_format=file_format, speed=speed, progress=progress)
+        extra = self._happenings()
+        return write_city(self.city, to, extra, file_format=file_format, speed=speed, progress=progress)
+
+    def _happenings(self) -> Happenings:
+        plan, devices = self.plan, self.city.devices
+        if not len(plan):
+            return Happenings(self.cases, self.disorder)
+        lines = fault_lines(plan, devices.sensor_ids.to_list(), METRICS)
+        misplaced = np.unique(plan.only(Fault.DATUM).device).astype(np.int64)
+        spoiler, disorder = Spoiler(plan, len(devices), self.seed), self.disorder
+
+        def faulty(block: Block) -> Block:
+            return disorder(spoiler(block)) if disorder else spoiler(block)
+
+        return Happenings(self.cases, faulty, misplaced, lines)

@@ -11,9 +11,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import polars as pl
+
 from flows.replay import ReplayOptions
-from sim.city_files import write_city
-from sim.random_city import Disorder, random_city
+from sim.city import START, City
+from sim.city_writer import Happenings, write_city
+from sim.disorder import Disorder
+from sim.drivers import DriverChange
+from sim.effects import Effect
+from sim.life_cycles import CODES, NewCases, case_records
+from sim.script import Script
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLES = ("indicators.parquet", "alerts.jsonl", "incidents.jsonl", "rejects.jsonl")
@@ -33,12 +41,37 @@ COUNTS = (
 """The keys of a summary that describe the data, not the run."""
 
 
+MORNING = START + 8 * 3_600_000
+"""When the cities begin, ms."""
+
+
 def make_city(folder: Path, sensors: int, minutes: float, seed: int) -> Path:
-    """Write a city with late, double and faulty readings; returns its folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    city = random_city(sensors, minutes, seed, disorder=Disorder(0.02, 0.01, 0.01), cases=sensors // 5)
-    write_city(city, folder, "jsonl")
+    """Write a city in a cloudburst with late, double and faulty readings; returns its folder."""
+    city = stormy_city(sensors, minutes, seed)
+    write_city(city, folder, Happenings(some_cases(city), Disorder(seed, 0.02, 0.01, 0.01)))
     return folder
+
+
+def stormy_city(sensors: int, minutes: float, seed: int) -> City:
+    """A city where, after a third of the time, it pours everywhere and gas leaks here and there."""
+    quiet = City(seed, sensors, MORNING, minutes / 60)
+    third = (quiet.end - quiet.start) // 3
+    begin, end = quiet.start + third, quiet.end
+    everywhere = np.ones(len(quiet.regions.streets))
+    rain = DriverChange("rain", everywhere, [(begin, 2.4), (end, 2.4)])
+    own = quiet.devices.sending("gas_lel")
+    leaks = Effect("gas_lel", np.arange(own.start, own.stop, 2), begin, end - third // 2, "set", 30.0)
+    return quiet.with_scripts([Script(driver_changes=[rain], effects=[leaks])])
+
+
+def some_cases(city: City) -> pl.DataFrame:
+    """Transitions of a case for every five devices, of any type, reported at any time."""
+    rng, n = np.random.default_rng(city.seed), len(city.devices) // 5
+    at = rng.integers(0, len(city.devices), n)
+    reported = rng.integers(city.start, city.end, n)
+    kind, severity = rng.integers(0, len(CODES), n), rng.integers(1, 5, n)
+    cases = NewCases(kind, reported, city.devices.lon[at], city.devices.lat[at], severity)
+    return case_records(rng, cases, city.end)
 
 
 def replay_options(city: Path, out: Path, **more: Any) -> ReplayOptions:

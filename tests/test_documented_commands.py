@@ -48,7 +48,7 @@ def commands(document: str) -> list[str]:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a reader has: the sample city, some places and codes, a recording, and the programs."""
     here = tmp_path_factory.mktemp("reader")
-    for name in ("events.jsonl", "sensors.csv", "areas.geojson"):
+    for name in ("events.jsonl", "sensors.csv", "areas.geojson", "truth.jsonl"):
         (here / name).write_bytes((SAMPLE / name).read_bytes())
     (here / "readings.jsonl").write_bytes(gzip.decompress((SAMPLE / "readings.jsonl.gz").read_bytes()))
     (here / "places.csv").write_text("lon,lat\n114.3055,30.5928\n")

@@ -6,19 +6,20 @@ import base64
 import json
 from pathlib import Path
 
+import polars as pl
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from flows.replay import ReplayOptions, Summary, replay
-from sim.city_files import write_records
-from sim.random_city import START, random_city
+from sim.city_writer import Happenings, write_city
+from tests.replays import MORNING, some_cases, stormy_city
 
 MINUTE = 60_000
 YEAR = 365 * 24 * 60 * MINUTE
-COUNT = 24
+COUNT = 50
 """Devices of the city."""
-OUTAGE = (START + 15 * MINUTE, START + 45 * MINUTE)
+OUTAGE = (MORNING + 15 * MINUTE, MORNING + 45 * MINUTE)
 """From when (exclusively) until when a gateway hears its sensors but cannot send, ms."""
 
 Lines = list[bytes]
@@ -28,10 +29,10 @@ Lines = list[bytes]
 def city(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Files of an hour in which every record comes in order of its time."""
     folder = tmp_path_factory.mktemp("city")
-    made = random_city(COUNT, 60, seed=5)
-    made.sensors.write_csv(folder / "sensors.csv")
-    write_records(made.events.sort("ts"), folder / "events.jsonl")
-    made.readings.sort("ts", "sensor_id", "metric").write_ndjson(folder / "readings.jsonl")
+    made = stormy_city(COUNT, 60, seed=5)
+    write_city(made, folder, Happenings(some_cases(made)))
+    readings = pl.read_ndjson(folder / "readings.jsonl")
+    readings.sort("ts", "sensor_id", "metric").write_ndjson(folder / "readings.jsonl")
     return folder
 
 
@@ -92,7 +93,7 @@ def test_one_stamp_a_year_ahead_is_refused_and_harms_nobody_else(
 ) -> None:
     lines, folder = readings(city), tmp_path_factory.mktemp("future")
     place = round(share * len(lines))
-    bad = stamped(lines[min(place, len(lines) - 1)], START + YEAR)
+    bad = stamped(lines[min(place, len(lines) - 1)], MORNING + YEAR)
     file = written(folder / "readings.jsonl", [*lines[:place], bad, *lines[place:]])
     summary = run(city, folder / "out", [file])
     assert summary.rejected == {"future_time": 1}
@@ -130,7 +131,7 @@ def test_a_gateway_that_was_silent_and_then_catches_up_is_not_late(
     assert_same_tables(tmp_path / "out", undisturbed)
 
 
-MOMENT = b'"ts":1719964860000'
+MOMENT = b'"ts":1772409660000'
 HERE = b'"lon":114.3,"lat":30.6'
 
 
@@ -145,7 +146,7 @@ HOSTILE: dict[str, bytes] = {
     "an empty batch": b"[]",
     "a batch of nothings": b"[null, {}, 3]",
     "a batch with a reading in it": b'[{"sensor_id":"x"},' + rain(b'"value":1,"ts":0') + b"]",
-    "no zone": rain(b'"value":1,"ts":"2024-07-03T08:00:00"'),
+    "no zone": rain(b'"value":1,"ts":"2026-03-02T08:00:00"'),
     "an unknown metric": b'{"sensor_id":"s","metric":"happiness","value":1,' + MOMENT + b"}",
     "no number": rain(b'"value":"wet",' + MOMENT),
     "an endless number": rain(b'"value":1e999,' + MOMENT),
@@ -155,7 +156,7 @@ HOSTILE: dict[str, bytes] = {
     "before all times": rain(b'"value":1,"ts":-1'),
     "long ago": rain(b'"value":1,"ts":86400000,' + HERE),
     "deep": b"[" * 1000 + b"]" * 1000,
-    "an event": b'{"event_id":"c","type":"ev_fire","status":"reported","ts":1719964800000}',
+    "an event": b'{"event_id":"c","type":"ev_fire","status":"reported","ts":1772409600000}',
 }
 
 

@@ -48,7 +48,7 @@ def test_batches_lanes_and_processes_leave_no_trace_in_the_outputs(
 
 
 def test_record_by_record_gives_the_same_bytes(tmp_path: Path) -> None:
-    city = make_city(tmp_path / "city", sensors=30, minutes=12, seed=3)
+    city = make_city(tmp_path / "city", sensors=50, minutes=12, seed=3)
     for batch_size in (1, 10_000):
         replay(replay_options(city, tmp_path / str(batch_size), batch_size=batch_size))
     assert tables(tmp_path / "1") == tables(tmp_path / "10000")

@@ -70,7 +70,7 @@ def test_kills_at_random_moments_leave_no_trace(city: Path, whole: Path, tmp_pat
 
 
 def test_a_finished_replay_started_again_writes_the_same_files(tmp_path: Path) -> None:
-    city = make_city(tmp_path / "city", sensors=30, minutes=12, seed=3)
+    city = make_city(tmp_path / "city", sensors=50, minutes=12, seed=3)
     options = replay_options(city, tmp_path / "out", recovery=tmp_path / "recovery")
     first = replay(options)
     before = tables(options.out), counts(options.out)
@@ -82,7 +82,7 @@ def test_a_finished_replay_started_again_writes_the_same_files(tmp_path: Path) -
 
 
 def test_a_folder_of_another_run_is_refused(tmp_path: Path) -> None:
-    city = make_city(tmp_path / "city", sensors=30, minutes=3, seed=3)
+    city = make_city(tmp_path / "city", sensors=50, minutes=3, seed=3)
     options = replay_options(city, tmp_path / "out", recovery=tmp_path / "recovery")
     replay(options)
     with pytest.raises(ValueError, match=r"belongs to another run.*'tz': 'UTC'"):
@@ -94,7 +94,7 @@ def test_a_folder_of_another_run_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_its_outputs_is_refused(tmp_path: Path) -> None:
-    city = make_city(tmp_path / "city", sensors=30, minutes=12, seed=3)
+    city = make_city(tmp_path / "city", sensors=50, minutes=12, seed=3)
     options = replay_options(city, tmp_path / "out", recovery=tmp_path / "recovery")
     replay(options)
     with pytest.raises(RuntimeError) as caught:
@@ -103,7 +103,7 @@ def test_a_folder_without_its_outputs_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_start_that_failed_before_the_first_snapshot_begins_anew(tmp_path: Path) -> None:
-    city = make_city(tmp_path / "city", sensors=30, minutes=3, seed=3)
+    city = make_city(tmp_path / "city", sensors=50, minutes=3, seed=3)
     recovery = tmp_path / "recovery"
     (recovery / "engine").mkdir(parents=True)
     (recovery / "engine" / "part-0.sqlite3").write_bytes(b"half written")
@@ -115,7 +115,7 @@ def test_a_start_that_failed_before_the_first_snapshot_begins_anew(tmp_path: Pat
 
 
 def test_the_summary_tells_what_snapshots_cost(tmp_path: Path) -> None:
-    city = make_city(tmp_path / "city", sensors=30, minutes=30, seed=3)
+    city = make_city(tmp_path / "city", sensors=50, minutes=30, seed=3)
     options = replay_options(
         city, tmp_path / "out", recovery=tmp_path / "recovery", snapshot_every=0.05, batch_size=100
     )

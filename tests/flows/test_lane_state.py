@@ -104,7 +104,7 @@ def plain(piece: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_city(tmp_path_factory.mktemp("town"), sensors=40, minutes=70, seed=5)
+    return make_city(tmp_path_factory.mktemp("town"), sensors=50, minutes=70, seed=5)
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from sim.make_sample import DISTRICTS, SAMPLE, STREETS, write_sample
+from sim.make_sample import SAMPLE, write_sample
 
-NAMES = ("areas.geojson", "events.jsonl", "readings.jsonl.gz", "sensors.csv")
+NAMES = ("areas.geojson", "events.jsonl", "readings.jsonl.gz", "sensors.csv", "truth.jsonl")
 
 
 @pytest.fixture(scope="module")
@@ -36,5 +36,13 @@ def test_the_sample_is_complete_and_below_600_kb() -> None:
 def test_the_areas_say_that_they_are_approximate() -> None:
     areas = json.loads((SAMPLE / "areas.geojson").read_text(encoding="utf-8"))
     assert "not boundaries" in areas["name"]
-    assert all(f["properties"]["approximate"] == "rectangle" for f in areas["features"])
-    assert [f["properties"]["id"] for f in areas["features"]] == [r[0] for r in (*DISTRICTS, *STREETS)]
+    assert all(f["properties"]["approximate"] == "voronoi" for f in areas["features"])
+    kinds = [f["properties"]["kind"] for f in areas["features"]]
+    assert (kinds.count("city"), kinds.count("district")) == (1, 13)
+    ids = {f["properties"]["id"] for f in areas["features"]} | {""}
+    assert all(f["properties"]["parent"] in ids for f in areas["features"])
+
+
+def test_the_sample_tells_what_has_happened_in_it() -> None:
+    lines = (SAMPLE / "truth.jsonl").read_text(encoding="utf-8").splitlines()
+    assert {json.loads(line)["scenario"] for line in lines} == {"rainstorm", "gas_leak"}
