@@ -11,23 +11,28 @@ from alerts.service_levels import ServiceLevels
 from alerts.transitions import Transition
 from indicators.entry import Entry
 
-District = Callable[[str, str], str]
-"""(kind, id) of an area -> id of the district it lies in."""
+Districts = Callable[[str, list[str]], list[str]]
+"""(kind, ids) of areas -> ids of the districts they lie in."""
 
 
 @dataclass(frozen=True, slots=True)
 class Papers:
-    """What does not change about an alert: names, unit, place in the city, department."""
+    """What does not change about an alert: names, unit, place, department, times by level in ms."""
 
     subject: Subject
     name_zh: str
     name_en: str
     unit: str
     department: str
+    times: tuple[int, int, int, int]
+
+    def due(self, level: int, since: int) -> int:
+        """By when work that began at ``since`` (ms) on level 1 to 4 has to be done, ms."""
+        return since + self.times[level - 1]
 
 
-def _nowhere(kind: str, area: str) -> str:
-    return area if kind in {"district", "city"} else ""
+def _nowhere(kind: str, areas: list[str]) -> list[str]:
+    return areas if kind in {"district", "city"} else [""] * len(areas)
 
 
 @dataclass(slots=True)
@@ -38,18 +43,29 @@ class Desk:
         entries: the catalogue's indicators; alerts of others are filed without names.
         routing: departments by theme and district.
         service_levels: times by level.
-        district: where an area lies.
+        districts: where areas lie.
     """
 
     entries: Iterable[Entry] = ()
     routing: Routing = field(default_factory=Routing.load)
     service_levels: ServiceLevels = field(default_factory=ServiceLevels.load)
-    district: District = _nowhere
+    districts: Districts = _nowhere
     _entries: dict[str, Entry] = field(init=False, repr=False)
     _papers: dict[tuple[str, str], Papers] = field(default_factory=dict, init=False, repr=False)
+    _district: dict[tuple[str, str], str] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._entries = {entry.id: entry for entry in self.entries}
+
+    def look_up(self, alerts: Iterable[Transition]) -> None:
+        """Find the districts of many alerts at once, which is cheaper than one by one."""
+        unknown: dict[str, list[str]] = {}
+        for kind, area in dict.fromkeys((one.kind, one.area) for one in alerts):
+            if (kind, area) not in self._district:
+                unknown.setdefault(kind, []).append(area)
+        for kind, areas in unknown.items():
+            for area, district in zip(areas, self.districts(kind, areas), strict=True):
+                self._district[kind, area] = district
 
     def papers(self, alert: Transition) -> Papers:
         """The papers of an alert; those of the same indicator and area are the same."""
@@ -61,12 +77,13 @@ class Desk:
     def _filed(self, alert: Transition) -> Papers:
         entry = self._entries.get(alert.indicator)
         theme, domain = (entry.theme, entry.domain) if entry else ("", "")
-        subject = Subject(theme, domain, alert.indicator, self.district(alert.kind, alert.area), alert.kind)
+        place = alert.kind, alert.area
+        if place not in self._district:
+            self.look_up([alert])
+        district = self._district[place]
+        subject = Subject(theme, domain, alert.indicator, district, alert.kind)
         department = self.routing.department(subject, entry.department if entry else "")
+        times = self.service_levels.times(subject)
         if entry is None:
-            return Papers(subject, alert.indicator, alert.indicator, "", department)
-        return Papers(subject, entry.name_zh, entry.name_en, entry.unit, department)
-
-    def due(self, subject: Subject, level: int, since: int) -> int:
-        """By when work that began at ``since`` (ms) on level 1 to 4 has to be done, ms."""
-        return since + self.service_levels.allowed(subject, level)
+            return Papers(subject, alert.indicator, alert.indicator, "", department, times)
+        return Papers(subject, entry.name_zh, entry.name_en, entry.unit, department, times)

@@ -21,10 +21,9 @@ from typing import Any
 
 import msgspec
 
-from alerts.desk import Desk
+from alerts.desk import Desk, Papers
 from alerts.incident import Alarm, Incident, Step, incident_id
 from alerts.life_cycle import RETURNS, Action, Status, after
-from alerts.rule_file import Subject
 from alerts.transitions import Transition
 
 MOST_STEPS = 500
@@ -80,6 +79,8 @@ class IncidentBook:
 
     def take(self, transitions: Iterable[Transition]) -> list[Incident]:
         """The incidents as each transition leaves them, in order; one taken before changes nothing."""
+        transitions = list(transitions)
+        self._desk.look_up(transitions)
         changed = []
         for transition in transitions:
             name = incident_id(transition.alert_id)
@@ -138,7 +139,7 @@ class IncidentBook:
 
     def _shown(self, name: str, record: _Record) -> Incident:
         alert, papers = record.alert, self._desk.papers(record.alert)
-        history = self._dated(_merged(record.transitions, record.actions), papers.subject)
+        history = _dated(_merged(record.transitions, record.actions), papers)
         return Incident(
             incident_id=name,
             seq=alert.seq + record.acted,
@@ -169,21 +170,22 @@ class IncidentBook:
             history=tuple(history),
         )
 
-    def _dated(self, steps: list[Step], subject: Subject) -> list[Step]:
-        """Steps with their due times.
 
-        A raise to a new level may shorten the time; what comes back to the queue has all of it again.
-        """
-        due, level, dated = 0, 1, []
-        for step in steps:
-            if step.change in {"raised", "escalated"}:
-                level = step.level
-                time = self._desk.due(subject, level, step.ts)
-                due = min(due, time) if due else time
-            elif step.change in RETURNS:
-                due = self._desk.due(subject, level, step.ts)
-            dated.append(step if step.due_ms == due else msgspec.structs.replace(step, due_ms=due))
-        return dated
+def _dated(steps: list[Step], papers: Papers) -> list[Step]:
+    """Steps with their due times.
+
+    A raise to a new level may shorten the time; what comes back to the queue has all of it again.
+    """
+    due, level, dated = 0, 1, []
+    for step in steps:
+        if step.change in {"raised", "escalated"}:
+            level = step.level
+            time = papers.due(level, step.ts)
+            due = min(due, time) if due else time
+        elif step.change in RETURNS:
+            due = papers.due(level, step.ts)
+        dated.append(step if step.due_ms == due else msgspec.structs.replace(step, due_ms=due))
+    return dated
 
 
 def _opened(transition: Transition) -> _Record:

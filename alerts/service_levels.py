@@ -40,7 +40,7 @@ class ServiceLevels:
     """The service levels in order; the last one must fit everything.
 
     >>> subject = Subject("emergency", "gas", "gas.leak_lel_max", "420106", "cell")
-    >>> ServiceLevels.load().allowed(subject, 4) // 60_000
+    >>> ServiceLevels.load().times(subject)[3] // 60_000
     30
     """
 
@@ -62,6 +62,6 @@ class ServiceLevels:
             )
         return cls(found)
 
-    def allowed(self, subject: Subject, level: int) -> int:
-        """Milliseconds that work on level 1 to 4 may take."""
-        return (first(self.levels, subject) or self.levels[-1]).times[level - 1]
+    def times(self, subject: Subject) -> tuple[int, int, int, int]:
+        """Milliseconds that work on the levels 1 to 4 may take."""
+        return (first(self.levels, subject) or self.levels[-1]).times

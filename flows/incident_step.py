@@ -133,5 +133,5 @@ def desk_of(city: City, routing: Path | None = None, sla: Path | None = None) ->
         [indicator.entry for indicator in city.plan.catalogue.indicators],
         Routing.load(routing),
         ServiceLevels.load(sla),
-        lambda kind, area: city.areas.district(AreaKind.of(kind), area),
+        lambda kind, areas: city.areas.districts(AreaKind.of(kind), areas),
     )

@@ -141,13 +141,18 @@ class Areas:
         >>> Areas.from_codes(BeidouGrid()).district(AreaKind.CELL, "N50H0513600")
         'N50H051'
         """
+        return self.districts(kind, [text])[0]
+
+    def districts(self, kind: AreaKind, texts: Sequence[str]) -> list[str]:
+        """The same for n areas of one kind."""
         if kind is AreaKind.CELL:
-            around = self.locate(self.uids(kind, [text]))[:, AreaKind.DISTRICT - 1]
-            return self.ids(AreaKind.DISTRICT, around)[0] or self.city["id"]
-        while kind < AreaKind.DISTRICT:
-            above = self.describe(kind, self.uids(kind, [text]))[0]["parent"]
-            kind, text = self._kind_above(kind, above), above
-        return text
+            around = self.locate(self.uids(kind, texts))[:, AreaKind.DISTRICT - 1]
+            return [text or self.city["id"] for text in self.ids(AreaKind.DISTRICT, around)]
+        if kind >= AreaKind.DISTRICT:
+            return list(texts)
+        above = [area["parent"] for area in self.describe(kind, self.uids(kind, texts))]
+        found = {one: self.district(self._kind_above(kind, one), one) for one in set(above)}
+        return [found[one] for one in above]
 
     def _kind_above(self, kind: AreaKind, above: str) -> AreaKind:
         """The kind of an area that areas of `kind` name as their parent."""
