@@ -52,7 +52,8 @@ class HistoryPart(StatefulSinkPartition[ValueFrame, Position]):
             return
         self._number, length = resume
         for number, path in left.items():
-            if number > self._number:
+            # Nothing was in the last one yet if its length is 0.
+            if number > self._number or (number == self._number and not length):
                 path.unlink()
         path = self._path(self._number)
         cut(path, length)
@@ -92,12 +93,12 @@ class HistoryPart(StatefulSinkPartition[ValueFrame, Position]):
         if self._segment is not None:
             self._segment.close()
             self._segment = None
-        older = pl.col("window_end").dt.epoch("ms") // HOUR < hour
-        put(self._sink.folder, self._name, rows.filter(older))
+        place = pl.col("window_end").dt.epoch("ms") // HOUR
+        older, kept = place < hour, place >= self._sink.first_kept(hour)
+        put(self._sink.folder, self._name, rows.filter(older & kept))
         self._number, self._hour = self._number + 1, hour
         self._keep(rows.filter(~older))
-        if self._sink.keep_hours is not None and self._name == self._sink.parts[-1]:
-            forget(self._sink.folder, hour - self._sink.keep_hours)
+        forget(self._sink.folder, self._sink.first_kept(hour))
 
     def _all(self) -> pl.DataFrame:
         path = self._path(self._number)
@@ -154,6 +155,10 @@ class History(FixedPartitionedSink[ValueFrame, Position]):
         self.kinds = [KINDS.index(kind) for kind in kinds]
         self.keep_hours = keep_hours
         self.durable = durable
+
+    def first_kept(self, hour: int) -> int:
+        """The first hour that is kept when ``hour`` has begun."""
+        return NEVER if self.keep_hours is None else hour - self.keep_hours
 
     def list_parts(self) -> list[str]:
         """All parts: every process sees the same folder."""
