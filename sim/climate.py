@@ -79,7 +79,11 @@ def _slow(seed: int, times: Int64s) -> Floats:
 
 
 def _rain(seed: int, streets: Level, times: Int64s) -> Floats:
-    """Rain rate, mm/min: most days have one spell of it, light in winter, showers in summer."""
+    """Rain rate, mm/min: nearly every day has one spell of it, light in winter, showers in summer.
+
+    Spells begin in the middle of the day (of UTC), so that two dry days on end are rare: with them the fire
+    weather of a mild week would reach its first level.
+    """
     rain = np.zeros((len(times), len(streets)))
     late = (streets.center[:, 0] - CENTRE[0]) * DEGREE_KM[0] / STORM_KM_PER_HOUR * 3_600_000
     for day in range(int(times[0]) // DAY_MS - 1, int(times[-1]) // DAY_MS + 1):
@@ -87,9 +91,9 @@ def _rain(seed: int, streets: Level, times: Int64s) -> Floats:
         warmth = 0.5 - 0.5 * np.cos(2 * np.pi * year_share(np.array([day * DAY_MS]))[0])
         wet, begins, lasts, strength = rng.random(4)
         hours = 2.0 + 5.0 * lasts - 3.0 * warmth * lasts
-        peak = (0.008 + 0.012 * strength) * (1 + 8.0 * warmth * strength) * (wet < 0.9)
+        peak = (0.008 + 0.012 * strength) * (1 + 8.0 * warmth * strength) * (wet < 0.97)
         spread = 0.75 + 0.5 * rng.random(len(streets))
-        begin = day * DAY_MS + begins * DAY_MS
+        begin = day * DAY_MS + (0.2 + 0.6 * begins) * DAY_MS
         near = slice(*np.searchsorted(times, [begin - 3 * 3_600_000, begin + (hours + 3) * 3_600_000]))
         phase = np.clip((times[near, None] - begin - late) / (hours * 3_600_000), 0.0, 1.0)
         rain[near] += peak * spread * np.sin(np.pi * phase) ** 2
