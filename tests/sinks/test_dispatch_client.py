@@ -11,20 +11,16 @@ import pytest
 
 from sinks.dispatch_client import DispatchClient
 from sinks.redis_link import RedisAwayError
-from sinks.redis_server import RedisServer, embedded_server, find_server
-from tests.redis_servers import ask, entries_of, redis_server
+from sinks.redis_server import RedisServer, embedded_server
+from tests.redis_servers import ask, entries_of, oldest_program, redis_server
 from tests.sinks.dispatch_stories import fill, moved
 
 
 @pytest.fixture(scope="module", params=["usual", "embedded"])
 def running(request: pytest.FixtureRequest) -> Iterator[RedisServer]:
     """The usual server and the oldest one that the contract allows: commands of Redis 6.2."""
-    usual = redis_server()
-    with (
-        usual
-        if request.param == "usual"
-        else embedded_server(program=find_server(embedded_only=True)) as server
-    ):
+    usual = request.param == "usual"
+    with redis_server() if usual else embedded_server(program=oldest_program()) as server:
         yield server
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from sinks.dispatch_client import DispatchClient
 from sinks.prometheus_dispatch import DispatchQueues
-from sinks.redis_server import RedisServer, embedded_server, find_server
-from tests.redis_servers import ask, redis_server
+from sinks.redis_server import RedisServer, embedded_server
+from tests.redis_servers import ask, oldest_program, redis_server
 from tests.sinks.dispatch_stories import fill, moved
 
 
@@ -17,7 +17,7 @@ from tests.sinks.dispatch_stories import fill, moved
 def running(request: pytest.FixtureRequest) -> Iterator[RedisServer]:
     """The usual server and the oldest one that the contract allows, which knows no lag of groups."""
     old = request.param == "embedded"
-    with embedded_server(program=find_server(embedded_only=True)) if old else redis_server() as server:
+    with embedded_server(program=oldest_program()) if old else redis_server() as server:
         yield server
 
 

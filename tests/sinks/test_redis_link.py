@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,15 +15,15 @@ import pytest
 from flows.processes import free_ports
 from sinks.redis_link import RedisAwayError, RedisError, RedisLink
 from sinks.redis_server import NoRedisServerError, embedded_server, find_server
-from tests.redis_servers import ask, redis_server, server_program
+from tests.redis_servers import ask, oldest_program, redis_server, server_program
 
 ROOT = Path(__file__).resolve().parents[2]
 ECHO = {"echo": "return {KEYS[1], ARGV[1]}"}
 
 
-@pytest.mark.parametrize("embedded_only", [False, True])
-def test_replies_come_in_the_order_of_the_commands(embedded_only: bool) -> None:  # noqa: FBT001
-    program = find_server(embedded_only=embedded_only)
+@pytest.mark.parametrize("found", [server_program, oldest_program])
+def test_replies_come_in_the_order_of_the_commands(found: Callable[[], Path]) -> None:
+    program = found()
     with embedded_server(program=program) as server, RedisLink(server.url, ECHO) as link:
         packed = b"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$1\r\n7\r\n"
         replies = link.send([packed, ("INCR", "a"), link.run("echo", ["k"], "hallo"), ("GET", "none")])
