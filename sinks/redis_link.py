@@ -19,7 +19,7 @@ from hiredis import pack_command
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from redis.sentinel import Sentinel
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_delay, stop_never
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, stop_never
 from tenacity.wait import wait_exponential_jitter
 
 Argument = str | bytes | int | float
@@ -52,7 +52,7 @@ _KEEPALIVE = {
 """A host that died without a word is noticed within half a minute; a server that merely hangs is not."""
 
 
-class RedisError(RuntimeError):
+class RedisError(OSError):
     """Redis refused what it was asked, and asking again would not help."""
 
 
@@ -114,13 +114,15 @@ class RedisLink:
             return []
         again = Retrying(
             wait=wait_exponential_jitter(multiplier=0.05, max=_LONGEST_PAUSE, jitter=0.05),
-            retry=retry_if_exception_type((*_AWAY, _PassingError)),
+            retry=retry_if_exception(_passes_by),
             stop=stop_never if self.patience is None else stop_after_delay(self.patience),
             before_sleep=self._tell,
             reraise=True,
         )
         try:
             replies: list[Reply] = again(self._attempt, commands)
+        except RedisError:
+            raise
         except (*_AWAY, _PassingError) as error:
             self._drop()
             message = f"{self.shown}: {error}; start it, or give the URL of one that answers"
@@ -146,6 +148,8 @@ class RedisLink:
             self._drop()
             message = f"{self.shown} refuses the login: {error}; correct user and password in its URL"
             raise RedisError(message) from error
+        except RedisError:
+            raise
         except (*_AWAY, _PassingError):
             self._drop()
             raise
@@ -182,6 +186,11 @@ class RedisLink:
             LOG.warning("waiting for %s: %s", self.shown, state.outcome.exception())
 
 
+def _passes_by(error: BaseException) -> bool:
+    """Whether trying again may help."""
+    return isinstance(error, (*_AWAY, _PassingError)) and not isinstance(error, RedisError)
+
+
 def _answers(connection: Connection, commands: Sequence[Command]) -> list[Reply]:
     """One round trip; every reply is read, so that the connection stays usable."""
     # NB: redis-py's own packing looks at every argument in Python first, and takes four times as long.
@@ -198,7 +207,10 @@ def _answers(connection: Connection, commands: Sequence[Command]) -> list[Reply]
         command, first = failures[0]
         if str(first).startswith(_PASSING):
             raise _PassingError(str(first)) from first
-        raise RedisError(f"Redis refused {command[:2]!r}: {first}") from first
+        shown = command[:60] if isinstance(command, bytes) else command[:2]
+        raise RedisError(
+            f"Redis refused {shown!r}: {first}; another program may use these keys: give another Redis"
+        ) from first
     return replies
 
 

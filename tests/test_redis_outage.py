@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from flows.processes import free_ports
 from flows.replay import replay
 from sinks.redis_server import RedisServer
 from tests.redis_servers import ask, entries_of, hash_of, keys_of, redis_server
-from tests.replays import make_city, replay_options, running_until, start_replay
+from tests.replays import make_city, replay_options, running_until, start_replay, still_runs_after
 
 FROZEN_SECONDS = float(os.environ.get("YIWANG_TEST_FROZEN_SECONDS", "5"))
 
@@ -88,4 +89,29 @@ def test_a_killed_redis_is_filled_again(city: Path, tmp_path: Path, undisturbed:
         assert run.poll() is None
         with redis_server(port):
             assert run.wait(240) == 0
+            assert content(server.url) == undisturbed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("emptied", [False, True])
+def test_a_killed_engine_goes_on_whatever_became_of_redis(
+    city: Path,
+    tmp_path: Path,
+    undisturbed: Content,
+    emptied: bool,  # noqa: FBT001
+) -> None:
+    port, out, recovery = free_ports(1)[0], tmp_path / "out", tmp_path / "recovery"
+    with redis_server(port) as server:
+        more = ("--batch-size=50", "--snapshot-every=0.2", f"--recovery={recovery}", f"--redis={server.url}")
+        with start_replay(city, out, *more) as run:
+            running_until(run, lambda: ask(server.url, ("SCARD", "yw:queues"))[0] > 0, 240)
+            running_until(run, lambda: len(list((recovery / "engine").glob("*.sqlite3"))) > 0, 240)
+            still_runs_after(run, 1.0)
+            run.kill()
+            run.communicate()
+        if emptied:
+            server.process.kill()
+            server.process.wait()
+        with redis_server(port) if emptied else nullcontext():
+            replay(replay_options(city, out, recovery=recovery, redis=server.url))
             assert content(server.url) == undisturbed

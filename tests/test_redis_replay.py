@@ -103,3 +103,13 @@ def test_a_redis_that_dies_and_comes_back_empty_is_filled_again(city: Path, tmp_
 def test_an_embedded_redis_lives_as_long_as_the_replay(city: Path, tmp_path: Path) -> None:
     summary = replay(replay_options(city, tmp_path, redis="embedded"))
     assert summary.profile["redis"] > 0
+
+
+def test_what_redis_refuses_ends_the_replay_with_its_reason(city: Path, tmp_path: Path) -> None:
+    with redis_server() as server:
+        ask(server.url, ("SET", "yw:meta", "mine"))
+        with start_replay(city, tmp_path, f"--redis={server.url}") as run:
+            _, said = run.communicate(timeout=240)
+    assert run.returncode == 1
+    assert "Error: Redis refused" in said.decode()
+    assert "another program may use these keys" in " ".join(said.decode().split())
