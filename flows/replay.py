@@ -21,6 +21,9 @@ from bytewax.run import cli_main
 
 from flows.city import City
 from flows.city_flow import Ends, Tap, build
+from flows.explain_report import explain_all
+from flows.explain_target import targets_of
+from flows.explain_watch import watches
 from flows.incident_step import desk_of
 from flows.inputs import Input
 from flows.processes import run_processes
@@ -79,6 +82,7 @@ class ReplayOptions:
     grid_code_field: str | None = None
     settings: Mapping[str, float] = field(default_factory=dict)
     progress: bool = False
+    explain: list[str] = field(default_factory=list)
 
 
 class Summary(msgspec.Struct, kw_only=True):
@@ -129,7 +133,8 @@ def flow_of(options: ReplayOptions, progress: Callable[[int], None]) -> Dataflow
     """The dataflow of a replay: the same graph in every process."""
     city = city_of(options)
     lanes = Lanes(lane_count(options), city.grid)
-    run = Run(city, lanes, options.recovery, desk_of(city, options.routing, options.sla))
+    desk = desk_of(city, options.routing, options.sla)
+    run = Run(city, lanes, options.recovery, desk, watches(city, options.explain, options.out))
     durable = options.recovery is not None
     taps: tuple[Tap, ...] = ()
     if options.redis != "none":
@@ -208,6 +213,8 @@ def replay(options: ReplayOptions) -> Summary:
     SECONDS.clear()
     COSTS.clear()
     options = replace(options, lanes=lane_count(options))
+    if options.explain:
+        _check_explain(options)
     total = sum(i.path.stat().st_size for i in _inputs(options))
     with ExitStack() as stack:
         lock = stack.enter_context(_held(options))
@@ -219,7 +226,20 @@ def replay(options: ReplayOptions) -> Summary:
             others = _run_processes(options, advance, lock)
         else:
             run_flow(flow_of(options, advance), options)
-        return _summary(options, begin, others)
+        summary = _summary(options, begin, others)
+        if options.explain:
+            explain_all(city_of(options), options.explain, options.out, _inputs(options))
+        return summary
+
+
+def _check_explain(options: ReplayOptions) -> None:
+    """Say before anything flows what cannot be explained."""
+    targets_of(options.explain, city_of(options))
+    if options.recovery is not None:
+        raise ValueError(
+            "--explain and --recovery: what has been replayed before may not be there any more; "
+            "leave one of them out"
+        )
 
 
 @contextmanager

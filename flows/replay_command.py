@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from flows.catalogue_options import Language
 from flows.failures import root
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ _MISUSE = (ValueError, FileNotFoundError, NotADirectoryError, IsADirectoryError,
 """What the engine raises, before anything flows, for options it cannot use."""
 
 _FINEST, _COARSEST = 6, 3
+_UNBOUNDED = 10_000
 _SHOWN_LAST = ("rejected", "profile")
 
 Paths = list[Path]
@@ -104,6 +106,13 @@ def replay(
     grid_code_field: Annotated[
         str | None, typer.Option(metavar="F", help="The property that holds a polygon's code.")
     ] = None,
+    explain: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="INDICATOR@AREA@TIME", help="Explain a value, on screen and in explain.json; repeatable."
+        ),
+    ] = None,
+    lang: Annotated[Language, typer.Option(help="Language of explanations.")] = Language.en,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON alone.")] = False,
     progress: Annotated[
         bool | None,
@@ -137,12 +146,28 @@ def replay(
         grid=existing(grid, "grid"),
         grid_code_field=code_field(grid, grid_code_field),
         out=_folder(out, "out"),
+        explain=explain or [],
         progress=sys.stderr.isatty() if progress is None else progress,
     )
     summary = perform(options)
     if as_json:
         typer.echo(msgspec.json.encode(summary))
+    if explain:
+        _show_explanations(options.out, lang, on_stderr=as_json)
     Console(stderr=as_json).print(summary_table(msgspec.to_builtins(summary), tz))
+
+
+def _show_explanations(out: Path, lang: Language, *, on_stderr: bool) -> None:
+    from flows.explain_report import NAME
+    from flows.explain_text import explanation_tree
+
+    console = Console(stderr=on_stderr)
+    if not console.is_terminal:
+        # Off a terminal lines are as long as they are.
+        console = Console(stderr=on_stderr, width=_UNBOUNDED)
+    for found in msgspec.json.decode((out / NAME).read_bytes()):
+        console.print(explanation_tree(found, lang))
+        console.print()
 
 
 def perform(options: "ReplayOptions") -> "Summary":

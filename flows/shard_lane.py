@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from flows.batches import FINAL, Ints
 from flows.city import City
 from flows.early_judge import EarlyJudge
+from flows.explain_watch import Watch
 from flows.intake import Intake
 from flows.late_windows import LateWindows, cell_windows
 from flows.pieces import BEFORE, MAX_DISORDER, AreaFrame, AreaPiece, Clocks, PlacedCases, ShardPiece
@@ -50,10 +51,15 @@ class ShardLane:
         self.publisher = Publisher(city.plan, self._describe)
         alone = len(self.clocks.by_sender) == _SENDERS_OF_ONE_LANE
         self.late = LateWindows(city, self.shard, self.intake, self.recent, alone)
+        self.watch: Watch | None = None
         self.closed = BEFORE
         self.begin = FINAL
         self._text = np.empty(0, "S1")
         self._trimmed = BEFORE
+
+    def explain(self, watch: Watch) -> None:
+        """Keep what is needed to explain some values."""
+        self.watch, self.intake.names = watch, watch.names
 
     def start(self, begin: int) -> None:
         """Begin the windows at an instant, the same in all lanes; nothing is taken before."""
@@ -85,6 +91,8 @@ class ShardLane:
             frames += self.late.correct(at, self.closed, self.publisher, out)
         self.intake.take_cases(FINAL if final else until)
         frames += self._close(until, early, FINAL if final else clock.maximum + 1, out)
+        if self.watch is not None:
+            self.watch.look(self.shard, until, final=final)
         self._forget(until)
         return out, [AreaPiece(self.name, clock, self.begin, self.intake.births(), frames, above)]
 

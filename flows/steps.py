@@ -21,6 +21,7 @@ from flows.case_lane import CaseLane
 from flows.city import City
 from flows.city_flow import Steps
 from flows.cold_store import ColdStore
+from flows.explain_watch import Watch
 from flows.failures import noted
 from flows.incident_step import IncidentStep
 from flows.lane_state import load, save
@@ -46,6 +47,7 @@ class Run:
     lanes: Lanes
     recovery: Path | None = None
     desk: Desk | None = None
+    watch: Callable[[str], Watch] | None = None
 
     def steps(self) -> Steps:
         """Builders for the flow."""
@@ -120,7 +122,10 @@ class ShardShell(StatefulBatchLogic[Item, Item, Any]):
             load(self._lane, self._store(self._lane), state["lane"])
 
     def _built(self, name: str) -> ShardLane:
-        return ShardLane(self._run.city, name, [PART, *self._run.lanes.cases])
+        lane = ShardLane(self._run.city, name, [PART, *self._run.lanes.cases])
+        if self._run.watch is not None:
+            lane.explain(self._run.watch(name))
+        return lane
 
     def _store(self, lane: ShardLane) -> ColdStore:
         if self._cold is None:

@@ -76,6 +76,10 @@ class TypeCases:
         """The cases as last put, for a snapshot."""
         return list(self._rows.values())
 
+    def keys(self, numbers: Ints) -> Ints:
+        """The ids of some cases by their numbers: int64[n] of the hashes they were put by."""
+        return np.array([self._rows[number].case for number in numbers.tolist()], np.int64)
+
     @property
     def flat(self) -> tuple[Ints, NDArray[np.int8], Ints, NDArray[np.int8]]:
         """Case number, status, time and severity of every transition, by time."""

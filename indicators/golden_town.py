@@ -20,6 +20,7 @@ from indicators.calendar import Calendar
 from indicators.cases import STATUS, CaseRow
 from indicators.catalogue import Catalogue, Indicator
 from indicators.evaluate import Evaluation
+from indicators.explain import Explanation, explain, share_of
 from indicators.golden_case import DEFAULT_CELL, GoldenCase
 from indicators.golden_notation import CaseStep, SeriesReading
 from indicators.judge import Judged, judge
@@ -129,6 +130,18 @@ class GoldenTown:
             rows = [found.value[:, names.index(street)] for street in streets]
             value[:, names.index(area)] = np.fmax.reduce(rows)
         return replace(found, value=value)
+
+    def explained(self, area: str) -> Explanation:
+        """Why an area of the case has its value.
+
+        Raises:
+            ValueError: no record of the indicator lies in the area.
+        """
+        at = Evaluation(self.plan, self.shard, np.array([self.case.at]))
+        columns = self._columns(at.layout.columns(self._numbers(area)))
+        if not len(columns):
+            raise ValueError(f"no record of {self.case.indicator} lies in {area!r}")
+        return explain(self.plan, [share_of(at, columns)], self.calendar, self.catalogue.settings)
 
     def _merged(self, names: Sequence[str]) -> Judged:
         """Values of some areas of the case, from the merged partials of their cells."""
