@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from flows.case_names import case_names
 from flows.city import City
 from flows.explain_target import Target, local, targets_of
 from flows.explain_watch import FOLDER, LaneShare, shares_of
 from flows.inputs import Input
+from flows.record_names import record_names
 from geo.area_kinds import AreaKind
 from indicators.evaluate import Evaluation
 from indicators.explain import Branch, Explanation, Share, empty_share, explain
@@ -32,25 +32,23 @@ PUBLISHED = ("value", "level", "n", "coverage", "revision", "status")
 
 
 def explanations(
-    city: City, targets: Sequence[Target], folder: Path, out: Path, inputs: Iterable[Input]
+    city: City, targets: Sequence[Target], folder: Path, out: Path, inputs: Sequence[Input]
 ) -> list[dict[str, Any]]:
     """Explain all targets from the shares in ``folder`` and the table in ``out``.
 
-    ``inputs`` are read once more where cases contribute: lanes know them by a hash of their ids only.
+    ``inputs`` are read once more for the ids of sensors and cases: lanes know them by a hash only.
     """
     shares = [shares_of(folder, number) for number in range(len(targets))]
-    names: dict[int, str] = {}
-    for share in (share for found in shares for share in found):
-        names |= share.names
-    wanted = _case_keys(share for found in shares for share in found)
-    names |= case_names(inputs, wanted) if wanted else {}
+    every = [share for found in shares for share in found]
+    names = record_names(inputs, "readings", _keys(every, cases=False))
+    names |= record_names(inputs, "events", _keys(every, cases=True))
     return [
         _object(city, target, found, names, _published(out, city, target))
         for target, found in zip(targets, shares, strict=True)
     ]
 
 
-def explain_all(city: City, texts: Sequence[str], out: Path, inputs: Iterable[Input]) -> None:
+def explain_all(city: City, texts: Sequence[str], out: Path, inputs: Sequence[Input]) -> None:
     """Write ``explain.json`` of a replay that has come to its end, and clear what its lanes left for it."""
     found = explanations(city, targets_of(texts, city), out / FOLDER, out, inputs)
     text = json.dumps(found, ensure_ascii=False, indent=1, allow_nan=False)
@@ -58,9 +56,10 @@ def explain_all(city: City, texts: Sequence[str], out: Path, inputs: Iterable[In
     shutil.rmtree(out / FOLDER)
 
 
-def _case_keys(shares: Iterable[LaneShare]) -> set[int]:
-    rows = (rows for share in shares for rows in share.share.rows if rows.kind == "cases")
-    return {key for found in rows for key in found.who.tolist()}
+def _keys(shares: Iterable[LaneShare], *, cases: bool) -> set[int]:
+    """The sensors or cases that contribute; the engine's own counters have no key."""
+    rows = (rows for share in shares for rows in share.share.rows if (rows.kind == "cases") is cases)
+    return {key for found in rows for key in found.who.tolist() if key >= 0}
 
 
 def _published(out: Path, city: City, target: Target) -> dict[str, Any] | None:

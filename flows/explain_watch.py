@@ -6,8 +6,8 @@ still there. The shares go to files; the areas they belong to may lie in several
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -28,23 +28,21 @@ FOLDER = ".explain"
 
 @dataclass(frozen=True)
 class LaneShare:
-    """The share of one area (of the kind that makes up the value) and tile, and the names of its sensors."""
+    """The share of one area (of the kind that makes up the value) and tile."""
 
     uid: int
     tile: int
     share: Share
-    names: Mapping[int, str]
 
 
 @dataclass
 class Watch:
-    """The targets that a lane has not explained yet; ``names`` are the sensors it has heard of, by key."""
+    """The targets that a lane has not explained yet, by their place in the list."""
 
     city: City
     folder: Path
     lane: str
     waiting: dict[int, Target]
-    names: dict[int, str] = field(default_factory=dict)
 
     def look(self, shard: Shard, until: int, *, final: bool) -> None:
         """Explain what is settled at an instant: all late records that count have come."""
@@ -70,13 +68,8 @@ class Watch:
         found = []
         for uid, tile in sorted(set(zip(members[own].tolist(), layout.tile[own].tolist(), strict=True))):
             columns = np.flatnonzero(own & (members == uid) & (layout.tile == tile))
-            share = share_of(at, columns, frame)
-            found.append(LaneShare(uid, tile, share, self._named(share)))
+            found.append(LaneShare(uid, tile, share_of(at, columns, frame)))
         return found
-
-    def _named(self, share: Share) -> dict[int, str]:
-        keys = {k for rows in share.rows if rows.kind != "cases" for k in rows.who.tolist()}
-        return {key: self.names[key] for key in keys if key in self.names}
 
     def _keep(self, number: int, shares: list[LaneShare]) -> None:
         if shares:

@@ -61,7 +61,6 @@ class Intake:
         self.series: dict[tuple[str, int], SeriesMap] = {}
         self.birth = np.empty(0, np.int64)
         self._births: dict[int, int] = {}
-        self.names: dict[int, str] | None = None
 
     # -- arrival -------------------------------------------------------------------------------------
 
@@ -84,8 +83,6 @@ class Intake:
             self.corrections.readings(piece.notices)
 
     def _enrol(self, source: tuple[str, int], new: NewSeries) -> None:
-        if self.names is not None:
-            self.names.update(zip(new.sensor_key.tolist(), new.sensor, strict=True))
         cells = self.shard.cells.number(new.cell)
         number = np.empty(len(cells), np.int64)
         for metric in np.unique(new.metric).tolist():

@@ -57,10 +57,6 @@ class ShardLane:
         self._text = np.empty(0, "S1")
         self._trimmed = BEFORE
 
-    def explain(self, watch: Watch) -> None:
-        """Keep what is needed to explain some values."""
-        self.watch, self.intake.names = watch, watch.names
-
     def start(self, begin: int) -> None:
         """Begin the windows at an instant, the same in all lanes; nothing is taken before."""
         self.begin, self.closed = begin, begin - 1

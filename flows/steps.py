@@ -124,7 +124,7 @@ class ShardShell(StatefulBatchLogic[Item, Item, Any]):
     def _built(self, name: str) -> ShardLane:
         lane = ShardLane(self._run.city, name, [PART, *self._run.lanes.cases])
         if self._run.watch is not None:
-            lane.explain(self._run.watch(name))
+            lane.watch = self._run.watch(name)
         return lane
 
     def _store(self, lane: ShardLane) -> ColdStore:

@@ -153,8 +153,8 @@ def test_explanations_and_recovery_exclude_each_other(city: Path, tmp_path: Path
 @pytest.mark.parametrize(
     ("lang", "words"),
     [
-        ("en", ["Combustible-gas maximum", "greatest row", "sensor gas-", "weight 1"]),
-        ("zh", ["燃气", "最大值", "传感器 gas-", "权重 1"]),
+        ("en", ["Combustible-gas maximum", "greatest row", "sensor gas", "weight 1"]),
+        ("zh", ["燃气", "最大值", "传感器 gas", "权重 1"]),
     ],
 )
 def test_the_command_shows_explanations_in_both_languages(
