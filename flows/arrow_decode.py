@@ -8,7 +8,6 @@ milliseconds, a timestamp with a zone, or RFC 3339 text. A column of another typ
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Any, get_args
 
@@ -143,11 +142,6 @@ def count_rows(path: Path) -> int:
         return sum(batch.num_rows for batch in _ipc(path, 0)[1])
 
 
-def table_rows(path: Path) -> list[dict[str, Any]]:
-    """Return the rows of a small Parquet file as dictionaries; errors as for ``file_batches``."""
-    return list(chain.from_iterable(batch.to_pylist() for batch in file_batches(path)))
-
-
 @contextmanager
 def _reading(path: Path) -> Iterator[None]:
     try:
@@ -211,11 +205,11 @@ class _Fields:
 
     def identifier(self, name: str) -> Names:
         """A needed column of identifiers."""
-        return self._checked(name, lambda text: 0 < len(text) <= MAX_ID)
+        return self._checked(name, _identifies)
 
     def choice(self, name: str, allowed: tuple[str, ...]) -> Names:
         """A needed column of words from a list."""
-        return self._checked(name, allowed.__contains__)
+        return self._checked(name, lambda texts: np.isin(texts, allowed))
 
     def text(self, name: str) -> list[str | None]:
         """An optional column of texts."""
@@ -253,11 +247,12 @@ class _Fields:
         self.faults[:] = np.maximum(self.faults, np.append(faults, np.uint8(BAD))[codes])
         return np.append(ts, 0)[codes]
 
-    def _checked(self, name: str, is_good: Callable[[str], bool]) -> Names:
+    def _checked(self, name: str, good: Callable[[list[str]], Flags]) -> Names:
         codes, values = self._texts(name)
-        self._refuse(np.array([value is None or not is_good(value) for value in values], bool), codes)
+        texts = [value or "" for value in values]  # which no column of these takes for good
+        self._refuse(~good(texts), codes)
         self.faults[codes < 0] = BAD
-        return Names(codes, [value or "" for value in values])
+        return Names(codes, texts)
 
     def _refuse(self, bad: Flags, codes: NDArray[np.int32]) -> None:
         self.faults[np.append(bad, False)[codes]] = BAD  # code -1 (null) reads the last
@@ -278,6 +273,12 @@ class _Fields:
         return self.batch.column(found[-1]) if found else None
 
 
+def _identifies(texts: list[str]) -> Flags:
+    length = np.fromiter(map(len, texts), np.int64, len(texts))
+    good: Flags = (length > 0) & (length <= MAX_ID)
+    return good
+
+
 def _is_text(kind: pa.DataType) -> bool:
     values = kind.value_type if pa.types.is_dictionary(kind) else kind
     return any(is_text(values) for is_text, _ in _LAYOUT_OF_TEXTS)
@@ -294,8 +295,11 @@ def _distinct(column: pa.Array) -> tuple[NDArray[np.int32], list[str | None]]:
     if not used.all():
         codes = np.append(np.cumsum(used, dtype=np.int32) - 1, np.int32(-1))[codes].astype(np.int32)
         values = values.filter(pa.array(used))
-    texts = [_utf8(value) for value in values.cast(pa.large_binary()).to_pylist()]
-    return codes, texts
+    plain = values.cast(pa.large_binary())
+    try:
+        return codes, plain.cast(pa.large_string()).to_pylist()  # looks at every letter
+    except pa.ArrowInvalid:
+        return codes, [_utf8(value) for value in plain.to_pylist()]
 
 
 def _utf8(value: bytes | None) -> str | None:

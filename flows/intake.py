@@ -28,21 +28,21 @@ class SeriesMap:
     """Where the series numbers of one partition lead in this lane: metric, store number."""
 
     metric: NDArray[np.int16]
-    number: Ints
+    number: NDArray[np.int32]
 
     @classmethod
     def empty(cls) -> SeriesMap:
         """No series announced."""
-        return cls(np.full(0, -1, np.int16), np.empty(0, np.int64))
+        return cls(np.full(0, -1, np.int16), np.empty(0, np.int32))
 
     def put(self, index: NDArray[np.int32], metric: NDArray[np.int16], number: Ints) -> None:
         """Take announced series."""
         size = int(index.max()) + 1
         more = max(size - len(self.metric), 0)
         if more:
-            grow = max(more, len(self.metric))
+            grow = max(more, len(self.metric) // 4)
             self.metric = np.concatenate((self.metric, np.full(grow, -1, np.int16)))
-            self.number = np.concatenate((self.number, np.zeros(grow, np.int64)))
+            self.number = np.concatenate((self.number, np.zeros(grow, np.int32)))
         self.metric[index], self.number[index] = metric, number
 
 
@@ -97,7 +97,7 @@ class Intake:
         metric = series.metric[batch.series]
         order = np.argsort(metric, kind="stable")
         metric = metric[order]
-        number = series.number[batch.series[order]]
+        number = series.number[batch.series[order]].astype(np.int64)
         ts, value, effective = batch.ts[order], batch.value[order], batch.effective[order]
         cuts = np.flatnonzero(np.diff(metric)) + 1
         for begin, end in zip(np.append(0, cuts), np.append(cuts, len(metric)), strict=True):

@@ -75,7 +75,9 @@ class Cells:
 
     def ordered(self, cells: Ints) -> Ints:
         """Distinct cell numbers by (tile, code)."""
-        unique = np.unique(cells)
+        present = np.zeros(self.n, bool)
+        present[cells] = True
+        unique = np.flatnonzero(present)
         return unique[np.lexsort((self.code[unique], self.tile[unique]))]
 
 
