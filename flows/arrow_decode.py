@@ -205,11 +205,11 @@ class _Fields:
 
     def identifier(self, name: str) -> Names:
         """A needed column of identifiers."""
-        return self._checked(name, _identifies)
+        return self._checked(name, lambda texts: [0 < len(text) <= MAX_ID for text in texts])
 
     def choice(self, name: str, allowed: tuple[str, ...]) -> Names:
         """A needed column of words from a list."""
-        return self._checked(name, lambda texts: np.isin(texts, allowed))
+        return self._checked(name, lambda texts: [text in allowed for text in texts])
 
     def text(self, name: str) -> list[str | None]:
         """An optional column of texts."""
@@ -247,10 +247,10 @@ class _Fields:
         self.faults[:] = np.maximum(self.faults, np.append(faults, np.uint8(BAD))[codes])
         return np.append(ts, 0)[codes]
 
-    def _checked(self, name: str, good: Callable[[list[str]], Flags]) -> Names:
+    def _checked(self, name: str, good: Callable[[list[str]], list[bool]]) -> Names:
         codes, values = self._texts(name)
         texts = [value or "" for value in values]  # which no column of these takes for good
-        self._refuse(~good(texts), codes)
+        self._refuse(~np.array(good(texts), bool), codes)
         self.faults[codes < 0] = BAD
         return Names(codes, texts)
 
@@ -273,12 +273,6 @@ class _Fields:
         return self.batch.column(found[-1]) if found else None
 
 
-def _identifies(texts: list[str]) -> Flags:
-    length = np.fromiter(map(len, texts), np.int64, len(texts))
-    good: Flags = (length > 0) & (length <= MAX_ID)
-    return good
-
-
 def _is_text(kind: pa.DataType) -> bool:
     values = kind.value_type if pa.types.is_dictionary(kind) else kind
     return any(is_text(values) for is_text, _ in _LAYOUT_OF_TEXTS)
@@ -287,8 +281,7 @@ def _is_text(kind: pa.DataType) -> bool:
 def _distinct(column: pa.Array) -> tuple[NDArray[np.int32], list[str | None]]:
     if not pa.types.is_dictionary(column.type):
         column = column.cast(pa.large_binary()).dictionary_encode()
-    indices = column.indices.cast(pa.int32())
-    codes = np.array(indices.fill_null(-1).to_numpy(), np.int32)
+    codes = np.array(column.indices.cast(pa.int32()).fill_null(-1).to_numpy(), np.int32)
     values = column.dictionary
     used = np.zeros(len(values), bool)
     used[codes[codes >= 0]] = True
