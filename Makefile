@@ -27,7 +27,7 @@ bench: $(STAMP)  ## throughput on a simulated city, as a Markdown table
 
 docs: $(STAMP)   ## write the references: formulas, configuration, JSON Schemas
 	@mkdir -p docs
-	@$(BIN)/yiwang catalogue docs > docs/formulas.md
+	@$(BIN)/yiwang catalogue docs --to docs
 	@$(BIN)/yiwang config docs > docs/configuration.md
 	@$(BIN)/yiwang config schemas docs/schemas
 

@@ -2,10 +2,12 @@
 
 import difflib
 import json as json_text
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markdown import Markdown
 from rich.table import Table
 
 from flows.catalogue_check_command import EPILOG as CHECK_EXAMPLES
@@ -15,7 +17,9 @@ from flows.catalogue_test_command import EPILOG as TEST_EXAMPLES
 from flows.catalogue_test_command import run_cases
 from indicators.catalogue import Catalogue
 from indicators.entry import LEVELS
+from indicators.golden_case import shipped_cases
 from indicators.indicator import Indicator
+from indicators.pages import pages, section
 from indicators.reference import markdown
 
 app = typer.Typer(name="catalogue", help="The indicators and the formula language.", no_args_is_help=True)
@@ -24,39 +28,6 @@ app = typer.Typer(name="catalogue", help="The indicators and the formula languag
 _HEADINGS = {
     Language.zh: ("指标", "窗口", "步长", "蓝/黄/橙/红"),
     Language.en: ("indicator", "window", "hop", "levels"),
-}
-
-_KEYS_ZH = {
-    "id": "编号",
-    "name_zh": "中文名",
-    "name_en": "英文名",
-    "theme": "主题",
-    "domain": "领域",
-    "inputs": "输入",
-    "formula": "公式",
-    "unit": "单位",
-    "window": "窗口",
-    "hop": "步长",
-    "rollup": "汇总方式",
-    "direction": "方向",
-    "blue": "蓝色",
-    "yellow": "黄色",
-    "orange": "橙色",
-    "red": "红色",
-    "threshold_source": "阈值来源",
-    "anomaly": "异常检测",
-    "department": "责任部门",
-    "tier": "层级",
-    "note": "说明",
-    "provenance": "阈值出处",
-    "meaning": "含义",
-    "alarm_needs": "告警前提",
-    "level_needs": "分级前提",
-    "lowest": "最小区域",
-    "merge": "合并",
-    "clear": "解除阈值",
-    "min_coverage": "最低覆盖率",
-    "early": "提前研判",
 }
 
 _LIST_EXAMPLES = """Examples:
@@ -72,6 +43,13 @@ _SHOW_EXAMPLES = """Examples:
   yiwang catalogue show traffic.congestion_index
 
   yiwang catalogue show air.aqi --json"""
+
+
+_DOCS_EXAMPLES = """Examples:
+
+  yiwang catalogue docs > formulas.md
+
+  yiwang catalogue docs --to docs"""
 
 
 @app.command(name="list", epilog=_LIST_EXAMPLES)
@@ -112,23 +90,31 @@ def show(
     if json:
         _print_json(found.row())
         return
-    table = Table(box=None, show_header=False)
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(overflow="fold")
-    for key, value in found.row().items():
-        if value not in (None, {}, ""):
-            table.add_row(_KEYS_ZH[key] if lang is Language.zh else key, _cell(value))
-    Console().print(table)
+    cases = [case for case in shipped_cases() if case.indicator == found.id]
+    Console().print(Markdown(section(found, cases, lang.value, level=1, between="; ")))
 
 
 app.command(name="check", epilog=CHECK_EXAMPLES)(check_files)
 app.command(name="test", epilog=TEST_EXAMPLES)(run_cases)
 
 
-@app.command()
-def docs() -> None:
-    """Print the reference of the formula language as Markdown."""
-    typer.echo(markdown(), nl=False)
+@app.command(epilog=_DOCS_EXAMPLES)
+def docs(
+    to: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write all pages there instead.", show_default=False)
+    ] = None,
+) -> None:
+    """Print the reference of the formula language as Markdown, or write it and a page of every theme."""
+    if to is None:
+        typer.echo(markdown(), nl=False)
+        return
+    found = {"formulas.md": markdown()}
+    found |= {f"indicators/{name}": text for name, text in pages(Catalogue.load()).items()}
+    for name, text in found.items():
+        path = to / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    typer.echo(f"{len(found)} pages written to {to}", err=True)
 
 
 def _find(catalogue: Catalogue, wanted: str) -> Indicator:

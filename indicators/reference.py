@@ -6,13 +6,14 @@
 
 from pathlib import Path
 
+from indicators.examples import example
 from indicators.expression import Kind
 from indicators.functions import FUNCTIONS, SECTIONS
 from indicators.signatures import Function, Role
 
 _HEAD = Path(__file__).parent / "data" / "formulas_head.md"
 
-_COLUMNS = "| function | gives | cost | meaning · 含义 | example |\n|---|---|---|---|---|"
+_COLUMNS = "| function | gives | cost | meaning · 含义 | example, records, result |\n|---|---|---|---|---|"
 
 _KINDS = {
     Kind.SCALAR: "Scalar",
@@ -38,6 +39,13 @@ def markdown() -> str:
     return "\n\n".join(parts) + "\n"
 
 
+def _example(f: Function) -> str:
+    """The example with its records and what it gives, computed."""
+    found = example(f.name)
+    lines = [f"`{f.example}`", *(f"`{line}`" for line in found.records)]
+    return "<br>".join([*lines, f"→ **{found.result}**"] if found.result else lines[:1])
+
+
 def _row(f: Function) -> str:
     mark = "" if f.evaluated else " ○"
     cells = (
@@ -45,6 +53,6 @@ def _row(f: Function) -> str:
         _KINDS[f.gives] + _ROLES[f.role],
         f.cost.replace("-", "–"),
         f"{f.en} · {f.zh}",
-        f"`{f.example}`",
+        _example(f),
     )
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,7 +11,9 @@ from typer.testing import CliRunner
 
 from flows.catalogue_command import app
 from indicators.catalogue import Catalogue, CatalogueError
+from indicators.examples import example
 from indicators.expression import Apply, Const, Kind
+from indicators.functions import FUNCTIONS
 from indicators.reference import markdown
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -328,8 +331,40 @@ def test_list_takes_a_catalogue_of_ones_own(write: Write) -> None:
 
 def test_the_reference_in_docs_is_that_of_the_function_table() -> None:
     page = (ROOT / "docs" / "formulas.md").read_text(encoding="utf-8")
-    assert page == markdown(), "write it anew with `yiwang catalogue docs > docs/formulas.md`"
+    assert page == markdown(), "write it anew with `make docs`"
     assert CliRunner().invoke(app, ["docs"]).stdout == page
+
+
+def test_the_pages_in_docs_are_those_of_the_catalogue(tmp_path: Path) -> None:
+    assert CliRunner().invoke(app, ["docs", "--to", str(tmp_path)]).exit_code == 0
+    written = {str(p.relative_to(tmp_path)): p.read_text(encoding="utf-8") for p in tmp_path.rglob("*.md")}
+    kept = [ROOT / "docs" / "formulas.md", *(ROOT / "docs" / "indicators").rglob("*.md")]
+    there = {str(p.relative_to(ROOT / "docs")): p.read_text(encoding="utf-8") for p in kept}
+    assert there == written, "write them anew with `make docs`"
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_every_indicator_has_its_section_with_formula_levels_and_source(lang: str) -> None:
+    folder = ROOT / "docs" / "indicators"
+    for indicator in Catalogue.load().indicators:
+        entry = indicator.entry
+        page = (folder / lang / f"{entry.theme}.md").read_text(encoding="utf-8")
+        (text,) = re.findall(
+            rf"^### {re.escape(indicator.id)}$(.*?)(?=^##|\Z)", page, re.DOTALL | re.MULTILINE
+        )
+        assert (entry.name_zh if lang == "zh" else entry.name_en) in text
+        assert "".join(entry.formula.replace(";", "").split()) in "".join(text.split())
+        assert entry.threshold_source in text
+        assert f"| {entry.unit} |" in text
+        for raised in indicator.raises:
+            assert math.isnan(raised) or re.search(rf"[≥≤] {re.escape(f'{raised:g}')}[ ,]", text)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_the_example_of_a_function_is_computed(name: str) -> None:
+    found = example(name)
+    assert found.records
+    assert bool(found.result) is FUNCTIONS[name].evaluated
 
 
 def test_the_example_in_the_reference_is_a_catalogue(tmp_path: Path) -> None:
