@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from flows.catalogue_estimate import assumption, estimate_lines, estimates, series_count
 from flows.catalogue_options import Lang, Language, named
 from indicators import check
 from indicators.catalogue import Catalogue
@@ -20,6 +21,11 @@ EPILOG = """Examples:
   yiwang catalogue check my_city/*.toml
 
   yiwang catalogue check my_city/ --json
+
+  yiwang catalogue check my_city/ --sensors sensors.csv
+
+Then it tells which aggregates the shipped catalogue keeps already (values at once), which have to warm up,
+and what every indicator costs.
 
 Exit code: 0 the files can be used, 1 they have faults (file:line:column on stderr), 2 wrong use."""
 
@@ -41,16 +47,30 @@ _WORDS = {
 
 def check_files(
     paths: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Catalogue files or folders.")],
+    series: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Series of every metric that costs are told for.")
+    ] = 1000,
+    sensors: Annotated[
+        Path | None,
+        typer.Option(metavar="F", help="Sensor registry whose series count instead.", show_default=False),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print an object.")] = False,
     lang: Lang = Language.en,
 ) -> None:
     """Check catalogue files: every fault at once, with its place, what was found and the nearest name."""
     found = named(paths)
     checked = check.check_files(found, Metrics.load())
+    try:
+        told = estimates(checked.indicators, series_count(sensors, series)) if not checked.faults else []
+    except (OSError, ValueError) as error:
+        raise typer.BadParameter(str(error), param_hint="--sensors") from error
     if json:
-        typer.echo(json_text.dumps(_object(checked), ensure_ascii=False, indent=2))
+        typer.echo(json_text.dumps(_object(checked) | {"estimates": told}, ensure_ascii=False, indent=2))
     else:
         _print(checked, found, lang)
+        if told:
+            typer.echo("\n".join(estimate_lines(told, lang)))
+            typer.echo(assumption(sensors, series, lang))
     if checked.faults:
         raise typer.Exit(1)
 

@@ -320,6 +320,24 @@ def test_check_as_json_gives_faults_with_their_places(write: Write) -> None:
     assert (fault["line"], fault["column"], fault["key"]) == (9, 7, "hop")
 
 
+def test_check_tells_what_is_kept_and_what_it_costs(write: Write, tmp_path: Path) -> None:
+    path = write(formula="\"highest(max(wind_gust)) + 0 * highest(max(wind_gust, '20d'))\"")
+    told = CliRunner().invoke(app, ["check", str(path)]).stdout
+    assert "max(wind_gust): looks back 10m" in told
+    assert ": values at once" in told
+    assert "max(wind_gust, '20d'): looks back 20d" in told
+    assert ": complete after" in told
+    assert "µs a window, every 1m" in told
+    assert "for 1,000 series" in told
+    (tmp_path / "sensors.csv").write_text("sensor_id,lon,lat,metric\na,114,30,wind_gust\nb,114,30,pm25\n")
+    arguments = ["check", str(path), "--json", "--sensors", str(tmp_path / "sensors.csv")]
+    (found,) = json.loads(CliRunner().invoke(app, arguments).stdout)["estimates"]
+    assert found["series"] == 1
+    assert [need["at_once"] for need in found["needs"]] == [True, False]
+    assert found["bytes"] > 0
+    assert found["microseconds"] > 0
+
+
 def test_check_of_a_file_that_is_not_there_is_wrong_use(tmp_path: Path) -> None:
     assert CliRunner().invoke(app, ["check", str(tmp_path / "none.toml")]).exit_code == 2
 
