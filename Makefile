@@ -43,7 +43,7 @@ $(STAMP): pyproject.toml constraints.txt
 	    && echo "$$p" && break; done); \
 	test -n "$$python" || { echo "Python 3.11 or 3.12 with venv is needed; neither python3.11, python3.12" \
 	  "nor python3 is one. Install it (e.g. apt install python3.11-venv) and run make again." >&2; exit 1; }; \
-	echo "making $(VENV) with $$python"; \
+	echo "making $(VENV) with $$python: a minute or two, once"; \
 	"$$python" -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $(STAMP)

@@ -64,6 +64,16 @@ def load(path: Path | None, overrides: Mapping[str, Any] | None = None) -> Confi
     return msgspec.convert(table, Configuration)
 
 
+def missing(configuration: Configuration) -> list[str]:
+    """One message for each path of ``[city]`` that is not there: the engine does not start without them."""
+    named = [(name, getattr(configuration.city, name)) for section, name in PATHS if section == "city"]
+    return [
+        f"city.{name}: there is no such file or folder; found {path}; mend the path"
+        for name, path in named
+        if path is not None and not Path(path).exists()
+    ]
+
+
 def read(path: Path) -> Table:
     """The tables of a TOML file.
 

@@ -14,12 +14,16 @@ from rich.table import Table
 from alerts.life_cycle import STATUSES
 from flows.demo_stage import Stage
 from flows.demo_view import LEVELS, STATUS
+from flows.program_name import program
 from flows.worst_areas import worst_table
 from indicators.indicator import Indicator
 from sinks.history_reader import whole
 
 _SHOWN_FROM = 2
 """Yellow: what was worst is told from this level on."""
+
+_IN_A_ROW = 3
+"""Statuses in a row, so that a terminal of 80 columns breaks none."""
 
 _COUNTS = ("readings", "events", "feedback", "duplicates", "late")
 
@@ -51,7 +55,7 @@ def where_to_look(stage: Stage) -> str:
         port = stage.redis.split(":")[2].split("/")[0]
         lines += [
             f"redis    redis-cli -p {port} HGETALL yw:meta",
-            f"queue    yiwang dispatch list --redis {stage.redis}",
+            f"queue    {program()} dispatch list --redis {stage.redis}",
         ]
     return "\n".join(lines)
 
@@ -71,9 +75,11 @@ def report(
         worst_table(rows.filter(rows["level"] >= _SHOWN_FROM), indicators, names, tz),
         _figures(stage, done),
         "\n更多 more:",
-        f"  yiwang history drainage.ponding_depth_max 420100 --history {folder / 'history'} --last 2h",
-        f"  yiwang score --alerts {out / 'alerts.jsonl'} --truth {city / 'truth.jsonl'} "
-        f"--areas {city / 'areas.geojson'}",
+        f"  {program()} history drainage.ponding_depth_max 420100 \\\n"
+        f"      --history {folder / 'history'} --last 2h",
+        f"  {program()} score --alerts {out / 'alerts.jsonl'} \\\n"
+        f"      --truth {city / 'truth.jsonl'} \\\n"
+        f"      --areas {city / 'areas.geojson'}",
     )
 
 
@@ -87,8 +93,10 @@ def _figures(stage: Stage, done: Mapping[str, int]) -> Table:
     incidents = last_lines(stage.options.folder / "out" / "incidents.jsonl")
     by_status = Counter(one.status for one in incidents)
     by_level = Counter(one.peak_level for one in incidents)
-    shown = "  ".join(f"{STATUS[s]} {s} {by_status[s]}" for s in STATUSES if by_status[s])
-    table.add_row("事件 incidents", f"{len(incidents)}: {shown or '-'}")
+    table.add_row("事件 incidents", f"{len(incidents)}")
+    shown = [f"{STATUS[status]} {status} {by_status[status]}" for status in STATUSES if by_status[status]]
+    for begin in range(0, len(shown), _IN_A_ROW):
+        table.add_row("", "  ".join(shown[begin : begin + _IN_A_ROW]))
     table.add_row("", "  ".join(f"{LEVELS[level]} {by_level[level]}" for level in (4, 3, 2, 1)))
     table.add_row("工单 tickets", ", ".join(f"{action} {n}" for action, n in sorted(done.items())) or "-")
     return table

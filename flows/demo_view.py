@@ -19,6 +19,7 @@ from rich.text import Text
 
 from flows.demo_departments import Deed
 from flows.demo_state import DemoState, Place
+from flows.unit_text import with_unit
 from indicators.indicator import Indicator
 
 LEVELS = ("正常", "蓝", "黄", "橙", "红")
@@ -167,7 +168,7 @@ class DemoView:
         """A value with its unit in the colour of its level."""
         unit = self.indicators[place.indicator].entry.unit
         number = "-" if place.value.v is None else f"{place.value.v:,.4g}"
-        return Text(number + ("" if unit == "1" else f" {unit}"), STYLES[place.value.l])
+        return Text(with_unit(number, unit), STYLES[place.value.l])
 
     def time(self, ms: int, *, short: bool = False) -> str:
         """A moment in the city's zone."""

@@ -11,9 +11,12 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
+from flows.unit_text import with_unit
 
 if TYPE_CHECKING:
     from sinks.dispatch_client import DispatchClient, Entry, Listed
@@ -89,7 +92,7 @@ def list_entries(
     district: Districts = None,
     group: Group = GROUP,
     dead: Annotated[bool, typer.Option("--dead", help="Those laid aside after too many attempts.")] = False,
-    count: Annotated[int, typer.Option(min=1, help="At most so many of each district.")] = 100,
+    count: Annotated[int, typer.Option(min=1, help="At most so many of each district.")] = 20,
     prefix: Prefix = PREFIX,
     tz: Zone = ZONE,
     as_json: AsJson = False,
@@ -216,9 +219,13 @@ def show(rows: Sequence[dict[str, Any]], tz: str, *, as_json: bool) -> None:
     if as_json:
         typer.echo(msgspec.json.encode(rows).decode())
         return
-    table = Table("level", "what", "area", "value", "due", "department", "state", "incident", "entry")
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for heading in ("level", "what, where", "value, due", "department, state"):
+        table.add_column(heading, overflow="fold")
+    # Whoever acknowledges copies these two: they are never cut.
+    table.add_column("incident, entry", no_wrap=True, min_width=24)
     for row in rows:
-        table.add_row(*map(escape, _cells(row, ZoneInfo(tz))), style=COLOURS[row["level"]])
+        table.add_row(*map(escape, _cells(row, ZoneInfo(tz))), style=COLOURS[row["level"]], end_section=True)
     Console().print(table)
     if not rows:
         Console(stderr=True).print("nothing is waiting")
@@ -226,19 +233,15 @@ def show(rows: Sequence[dict[str, Any]], tz: str, *, as_json: bool) -> None:
 
 def _cells(row: dict[str, Any], zone: ZoneInfo) -> list[str]:
     about = row["payload"]
-    value = "-" if about["value"] is None else f"{about['value']:g} {about['unit']}"
+    value = "-" if about["value"] is None else with_unit(f"{about['value']:.4g}", about["unit"])
     due = datetime.fromtimestamp(row["due_ms"] / 1000, UTC).astimezone(zone)
     state = row.get("state", "yours")
     return [
-        f"{LEVELS[row['level']]} {about['change']}",
-        f"{about['name_zh']} {about['name_en']}",
-        row["area"],
-        value,
-        f"{due:%m-%d %H:%M}",
-        row["department"],
-        f"{state} {row.get('taker', '')}".strip(),
-        row["incident_id"],
-        f"{row['district']}/{row['entry_id']}",
+        f"{LEVELS[row['level']]}\n{about['change']}",
+        f"{about['name_zh']} {about['name_en']}\n{row['area']}",
+        f"{value}\n{due:%m-%d %H:%M}",
+        f"{row['department']}\n{state} {row.get('taker', '')}".rstrip(),
+        f"{row['incident_id']}\n{row['district']}/{row['entry_id']}",
     ]
 
 

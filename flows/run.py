@@ -23,6 +23,7 @@ from bytewax.dataflow import Dataflow
 from flows.city import City
 from flows.city_flow import Ends, Tap, build
 from flows.config import Configuration
+from flows.config_file import missing
 from flows.incident_step import desk_of
 from flows.inputs import Input
 from flows.record_files import SUFFIXES
@@ -267,10 +268,8 @@ def options_of(config: Configuration) -> ReplayOptions:
         ValueError: a path that must be there is not.
     """
     city, engine = config.city, config.engine
-    for name in ("areas", "sensors", "catalogue", "routing", "sla", "grid"):
-        path = getattr(city, name)
-        if path is not None and not Path(path).exists():
-            raise ValueError(f"city.{name}: there is no such file or folder; found {path}; mend the path")
+    for message in missing(config):
+        raise ValueError(message)
     return ReplayOptions(
         out=Path(engine.out),
         sensors=_path(city.sensors),

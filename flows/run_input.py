@@ -63,7 +63,8 @@ class GrowingRecords:
             what = "is gone" if found is None else "was replaced or cut"
             raise ValueError(
                 f"{self.path} {what}, but a followed file may only grow; "
-                f"leave it in place and name the next file beside it in the configuration"
+                f"leave it in place and name the next file beside it in the configuration "
+                f"(docs/operations.md: to rotate)"
             )
 
     @property

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from flows.program_name import program
 from flows.replay_command import zone
 
 if TYPE_CHECKING:
@@ -170,8 +171,9 @@ def _report(written: "Written", to: Path, file_format: "Format") -> str:
         f"{written.readings:,} readings of {written.sensors:,} sensors, {written.events:,} records of cases, "
         f"{written.truth:,} events of scenarios, in {to}\n"
         f"{written.seconds:,.1f} s, {written.readings_per_second:,} readings/s, {written.bytes:,} bytes\n"
-        f"next: yiwang replay --readings {to / f'readings.{file_format}'} --events {to / 'events.jsonl'} "
-        f"--sensors {to / 'sensors.csv'} --areas {to / 'areas.geojson'} --out out"
+        f"next: {program()} replay --readings {to / f'readings.{file_format}'} "
+        f"--events {to / 'events.jsonl'} --sensors {to / 'sensors.csv'} "
+        f"--areas {to / 'areas.geojson'} --out out"
     )
 
 

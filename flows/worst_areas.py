@@ -7,6 +7,7 @@ import polars as pl
 from rich.markup import escape
 from rich.table import Table
 
+from flows.unit_text import with_unit
 from indicators.indicator import Indicator
 
 SHOWN = 3
@@ -71,7 +72,7 @@ def worst_table(
                 "" if i else escape(f"{entry.name_zh} {entry.name_en}"),
                 escape(names.get(row["area"], row["area"])),
                 f"{row['window_end'].astimezone(ZoneInfo(tz)):%H:%M}",
-                f"{row['value']:,.6g}" + ("" if entry.unit == "1" else f" {entry.unit}"),
+                with_unit(f"{row['value']:,.4g}", entry.unit),
                 _LEVELS[row["level"]],
             )
     return table

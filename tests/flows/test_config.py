@@ -142,6 +142,17 @@ def test_the_command_checks_a_file(tmp_path: Path) -> None:
     assert "engine.clok" in result.stderr
 
 
+def test_the_command_names_paths_that_are_not_there(tmp_path: Path) -> None:
+    path = tmp_path / "city.toml"
+    path.write_text("[city]\nsensors = 's.csv'\nareas = 'a.geojson'\n")
+    (tmp_path / "a.geojson").touch()
+    result = command("check", path)
+    assert result.exit_code == 0
+    assert f"city.sensors: there is no such file or folder; found {tmp_path}/s.csv" in result.stderr
+    assert "city.areas" not in result.stderr
+    assert "nothing else wrong" in result.stderr
+
+
 def test_the_command_writes_the_schemas(tmp_path: Path) -> None:
     assert command("schemas", tmp_path / "here").exit_code == 0
     names = {path.name for path in (tmp_path / "here").iterdir()}

@@ -64,7 +64,8 @@ def test_the_table_says_what_where_and_by_when(url: str) -> None:
     text = run("list")[0]
     for part in (
         incident.name_zh,
-        "红 red raised",
+        "红 red ",
+        "raised",
         "420106",
         "12.5",
         incident.department,
@@ -73,6 +74,16 @@ def test_the_table_says_what_where_and_by_when(url: str) -> None:
         assert part in text
     assert "yours" in run("take")[0]
     assert "nothing is waiting" in run("take")[1]
+
+
+def test_a_narrow_terminal_cuts_neither_incident_nor_entry(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    (incident,) = fill(url, [moved(1, level=4)])
+    (entry,) = listed("list")
+    text = run("list")[0]
+    assert incident.incident_id in text
+    assert f"420106/{entry['entry_id']}" in text
+    assert "…" not in text
 
 
 def test_what_was_laid_aside_can_be_listed(url: str) -> None:
