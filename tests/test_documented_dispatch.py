@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,22 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", GUIDE, re.DOTALL | re.MULTILINE)
 
 
+def reader(folder: Path, url: str) -> dict[str, str]:
+    """The environment of a reader: this `yiwang`, a `redis-cli`, and a Redis of his own."""
+    programs = folder / "bin"
+    programs.mkdir()
+    own = f'exec "{sys.executable}" -c \'from flows.cli import main; main()\' "$@"'
+    for name, call in (("yiwang", own), ("redis-cli", f'exec "{find_cli()}" "$@"')):
+        (programs / name).write_text(f"#!/bin/sh\n{call}\n")
+        (programs / name).chmod(0o755)
+    return os.environ | {
+        "REDIS": url,
+        "PATH": os.pathsep.join((str(programs), os.environ["PATH"])),
+        "PYTHONPATH": str(ROOT),
+        "COLUMNS": "200",
+    }
+
+
 @pytest.fixture
 def server() -> Iterator[RedisServer]:
     with redis_server() as running:
@@ -42,18 +60,7 @@ def told(url: str) -> list[str]:
 
 
 def test_the_commands_work_one_after_the_other(server: RedisServer, tmp_path: Path) -> None:
-    programs = tmp_path / "bin"
-    programs.mkdir()
-    own = f'exec "{sys.executable}" -c \'from flows.cli import main; main()\' "$@"'
-    for name, call in (("yiwang", own), ("redis-cli", f'exec "{find_cli()}" "$@"')):
-        (programs / name).write_text(f"#!/bin/sh\n{call}\n")
-        (programs / name).chmod(0o755)
-    environment = os.environ | {
-        "REDIS": server.url,
-        "PATH": os.pathsep.join((str(programs), os.environ["PATH"])),
-        "PYTHONPATH": str(ROOT),
-        "COLUMNS": "200",
-    }
+    environment = reader(tmp_path, server.url)
     script = "\n".join(blocks("sh"))
     done = subprocess.run(
         ["/bin/sh", "-euc", script],
@@ -70,6 +77,30 @@ def test_the_commands_work_one_after_the_other(server: RedisServer, tmp_path: Pa
     assert told(server.url) == ["dispatch", "acknowledge", "dispatch", "dispatch", "dispatch", "arrive"]
     (pending,) = ask(server.url, ("XPENDING", "yw:dispatch:420106", "work"))
     assert pending[0] == 5
+
+
+@pytest.mark.slow
+def test_from_nothing_to_a_ticket_that_the_engine_knows_as_acknowledged(tmp_path: Path) -> None:
+    (script,) = blocks("bash")
+    with redis_server() as running:
+        shell = subprocess.Popen(
+            ["/bin/bash", "-euc", script],
+            cwd=tmp_path,
+            env=reader(tmp_path, running.url),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        try:
+            out, err = shell.communicate(timeout=300)
+        finally:
+            # The engine is the shell's child: neither may outlive the test.
+            with suppress(ProcessLookupError):
+                os.killpg(shell.pid, signal.SIGKILL)
+        assert shell.returncode == 0, err
+        assert out.splitlines()[-1] == "acknowledged"
+        assert told(running.url) == ["acknowledge"]
 
 
 def test_the_python_programs_work(server: RedisServer) -> None:

@@ -116,7 +116,7 @@ def test_the_readme_names_every_command_and_no_other(name: str) -> None:
 def test_the_examples_of_the_readme_are_records(name: str) -> None:
     text = (ROOT / name).read_text(encoding="utf-8")
     readings, events = (
-        block.encode().splitlines() for block in re.findall(r"```json\n(.*?)```", text, re.DOTALL)
+        block.encode().splitlines() for block in re.findall(r"\.jsonl <<'END'\n(.*?)END\n", text, re.DOTALL)
     )
     for lines, decode in ((readings, decode_readings), (events, decode_events)):
         columns, rejects = decode(lines)
