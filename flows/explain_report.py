@@ -58,8 +58,8 @@ def explain_all(city: City, texts: Sequence[str], out: Path, inputs: Sequence[In
 
 def _keys(shares: Iterable[LaneShare], *, cases: bool) -> set[int]:
     """The sensors or cases that contribute; the engine's own counters have no key."""
-    rows = (rows for share in shares for rows in share.share.rows if (rows.kind == "cases") is cases)
-    return {key for found in rows for key in found.who.tolist() if key >= 0}
+    every = (rows for share in shares for rows in share.share.rows)
+    return {key for rows in every for key in rows.who[rows.case == cases].tolist() if key >= 0}
 
 
 def _published(out: Path, city: City, target: Target) -> dict[str, Any] | None:
@@ -171,11 +171,11 @@ class _Writer:
         if rows is None or weights is None:
             return []
         cells = self.city.areas.ids(AreaKind.CELL, rows.cell)
-        who = "case" if rows.kind == "cases" else "sensor"
         found = []
         for i, (key, cell) in enumerate(zip(rows.who.tolist(), cells, strict=True)):
             terms = {text: _plain(float(column[i])) for text, column in rows.terms.items()}
             own = {"value": _plain(float(rows.value[i])), "weight": _plain(float(weights[i]))}
+            who = "case" if rows.case[i] else "sensor"
             row = {who: self.names.get(key), "cell": cell, **own, "terms": terms}
             found.append(row | {"counter": True} if key < 0 else row)
         return found

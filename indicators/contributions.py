@@ -11,6 +11,7 @@ the reduction's value. Rows whose weight is 0 were seen and did not decide, as a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
@@ -28,17 +29,19 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 _NOBODY = -1
+POINTS = frozenset({"clusters", "apart", "largest"})
+"""Reductions that count groups of points: each point has an equal share."""
 
 
 @dataclass(frozen=True)
 class Rows:
     """N rows behind one reduction.
 
-    ``kind`` is ``series`` (a value per sensor), ``readings`` (pooled: those of a sensor together), ``cases``.
-    ``who`` int64[n] are sensor or case keys, -1 the engine's own counter of a cell; ``cell`` int64[n] cell
-    codes; ``value`` float64[n]; ``size`` float64[n] what the row counts for (a weight, a divisor, a number of
-    readings). ``terms`` are values on the way by formula text, float64[n]; ``silent`` counts known sensors
-    without a value.
+    ``kind`` is ``series`` (a value per sensor), ``readings`` (pooled: those of a sensor together), ``cases``,
+    or ``points`` (flagged sensors and cases, 1 each). ``who`` int64[n] are sensor or case keys, -1 the engine's
+    own counter of a cell; ``cell`` int64[n] cell codes; ``value`` float64[n]; ``size`` float64[n] what the row
+    counts for (a weight, a divisor, a number of readings); ``case`` bool[n] whether it is a case. ``terms`` are
+    values on the way by formula text, float64[n]; ``silent`` counts known sensors without a value.
     """
 
     kind: str
@@ -46,13 +49,15 @@ class Rows:
     cell: Ints
     value: Floats
     size: Floats
+    case: NDArray[np.bool_]
     terms: Mapping[str, Floats] = field(default_factory=dict)
     silent: int = 0
 
     @classmethod
     def of(cls, kind: str, who: Ints, cell: Ints, value: Floats, size: Floats | None = None) -> Self:
         """Rows that all count for 1 unless ``size`` says otherwise."""
-        return cls(kind, who, cell, value, np.ones(len(who)) if size is None else size)
+        ones = np.ones(len(who)) if size is None else size
+        return cls(kind, who, cell, value, ones, np.full(len(who), kind == "cases"))
 
     def __len__(self) -> int:
         return len(self.who)
@@ -60,18 +65,19 @@ class Rows:
     def only(self, keep: NDArray[np.bool_]) -> Rows:
         """Some of the rows."""
         terms = {text: term[keep] for text, term in self.terms.items()}
-        columns = (self.who[keep], self.cell[keep], self.value[keep], self.size[keep])
+        columns = (self.who[keep], self.cell[keep], self.value[keep], self.size[keep], self.case[keep])
         return Rows(self.kind, *columns, terms, self.silent)
 
     @staticmethod
     def joined(parts: Sequence[Rows]) -> Rows:
         """The rows of several shards, one after the other."""
         first = parts[0]
-        who, cell, value, size = (
-            np.concatenate([getattr(p, name) for p in parts]) for name in ("who", "cell", "value", "size")
+        who, cell, value, size, case = (
+            np.concatenate([getattr(p, name) for p in parts])
+            for name in ("who", "cell", "value", "size", "case")
         )
         terms = {text: np.concatenate([p.terms[text] for p in parts]) for text in first.terms}
-        return Rows(first.kind, who, cell, value, size, terms, sum(p.silent for p in parts))
+        return Rows(first.kind, who, cell, value, size, case, terms, sum(p.silent for p in parts))
 
 
 def contributions(at: Evaluation, node: Reduce, columns: Ints, names: Names) -> Rows:
@@ -79,9 +85,14 @@ def contributions(at: Evaluation, node: Reduce, columns: Ints, names: Names) -> 
 
     ``names`` are nodes that terms show by a name.
     """
-    kind = node.args[0].kind
     inside = np.zeros(at.layout.size, bool)
     inside[columns] = True
+    if node.fn in POINTS:
+        # Every argument is a set of points; what they have in common is who and where.
+        alone = [contributions(at, Reduce("number", (arg,)), columns, {}) for arg in node.args]
+        found = Rows.joined([replace(rows.only(rows.value == 1), terms={}) for rows in alone])
+        return replace(found, kind="points", silent=0)
+    kind = node.args[0].kind
     if kind is Kind.CASES:
         return _cases(at, node, inside, names)
     return _pooled(at, node, inside) if kind is Kind.READINGS else _series(at, node, inside, names)
@@ -104,7 +115,10 @@ def _series(at: Evaluation, node: Reduce, inside: NDArray[np.bool_], names: Name
     known = here & ~np.logical_or.reduce([np.isnan(arg) for arg in args])
     terms = {_told(term, names): row(term) for term in _terms(node.args, Kind.SERIES)}
     size = args[1] if len(args) > 1 else np.ones(universe.size)
-    whole = Rows("series", _sensors(universe), at.shard.cells.code[cell], _truth(node, args[0]), size, terms)
+    no_case = np.zeros(universe.size, bool)
+    whole = Rows(
+        "series", _sensors(universe), at.shard.cells.code[cell], _truth(node, args[0]), size, no_case, terms
+    )
     return replace(whole.only(known), silent=int((here & ~known).sum()))
 
 
@@ -203,6 +217,7 @@ def _cases(at: Evaluation, node: Reduce, inside: NDArray[np.bool_], names: Names
             at.shard.cells.code[part.cells],
             _truth(node, np.asarray(value, np.float64)),
             np.ones(len(numbers)),
+            np.ones(len(numbers), bool),
             {_told(term, names): np.asarray(found[term][i][1], np.float64) for term in terms},
         )
         parts.append(own.only(inside[column] & ~np.isnan(own.value)))
@@ -212,11 +227,16 @@ def _cases(at: Evaluation, node: Reduce, inside: NDArray[np.bool_], names: Names
 # -- weights ---------------------------------------------------------------------------------------------
 
 
-def weights(fn: str, rows: Rows, q: float = 0.5) -> Floats:
-    """The weight of every row: float64[n]; the sum of value times weight is the reduction's value."""
+def weights(fn: str, rows: Rows, q: float = 0.5, value: float = math.nan) -> Floats:
+    """The weight of every row: float64[n]; the sum of value times weight is the reduction's value.
+
+    ``q`` is that of a quantile, ``value`` the number of groups that points form.
+    """
     n, size = len(rows), float(rows.size.sum())
     if fn in {"total", "number"}:
         return np.ones(n)
+    if fn in POINTS:
+        return np.full(n, value / n) if n else np.empty(0)
     if fn == "quantile":
         return _of_quantile(rows.value, q)
     out = np.zeros(n)

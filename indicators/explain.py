@@ -23,10 +23,10 @@ from numpy.typing import NDArray
 from indicators.calendar import Calendar
 from indicators.contributions import Rows, contributions, weights
 from indicators.entry import LEVELS
-from indicators.evaluate import Evaluation, Frame, scalar
-from indicators.expression import Apply, Const, Kind, Node, Reduce
+from indicators.evaluate import Evaluation, Frame
+from indicators.expression import Apply, Const, Node, Reduce
 from indicators.expression_text import formula_text
-from indicators.judge import Judged, area_value, judge
+from indicators.judge import AreaValues, Judged, judge
 from indicators.plan import IndicatorPlan
 
 Ints = NDArray[np.int64]
@@ -124,15 +124,8 @@ def _values(
     plan: IndicatorPlan, frame: Frame, calendar: Calendar, settings: Mapping[str, float]
 ) -> Callable[[Node], float]:
     """The value of any Area or Scalar node of the formula, for the single area of a frame."""
-    reduced: dict[Node, Floats] = {
-        n: part.finish() for n, part in zip(plan.reductions, frame.partials, strict=True)
-    }
-    scalars: dict[Node, Floats] = {
-        n: scalar(n, frame.ends, calendar, settings)
-        for n in plan.nodes
-        if n.kind is Kind.SCALAR and not isinstance(n, Reduce | Apply)
-    }
-    return lambda node: float(np.broadcast_to(area_value(node, reduced, scalars), (1, 1))[0, 0])
+    values = AreaValues(plan, frame, calendar, settings)
+    return lambda node: float(np.broadcast_to(values.of(node), (1, 1))[0, 0])
 
 
 class _Grower:
@@ -154,8 +147,9 @@ class _Grower:
 
     def reduction(self, node: Reduce, text: str, name: str) -> Branch:
         rows = self.rows[node]
-        found = weights(node.fn, rows, node.params[0] if node.fn == "quantile" else math.nan)
-        return Branch(text, name, node.fn, self.value(node), (), rows, found)
+        value = self.value(node)
+        found = weights(node.fn, rows, node.params[0] if node.fn == "quantile" else math.nan, value)
+        return Branch(text, name, node.fn, value, (), rows, found)
 
 
 def _arguments(node: Node) -> Iterator[Node]:

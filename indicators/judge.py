@@ -37,36 +37,45 @@ class Judged:
     recent: Flags
 
 
-def area_value(node: Node, reduced: Mapping[Node, Floats], scalars: Mapping[Node, Floats]) -> Floats:
-    """An Area expression over reduction results."""
-    if isinstance(node, Reduce):
-        return reduced[node]
-    if isinstance(node, Apply):
-        return apply(node.fn, [area_value(a, reduced, scalars) for a in node.args], node.params)
-    return scalars[node]
+class AreaValues:
+    """Area expressions over the merged reductions of a frame."""
+
+    def __init__(
+        self, plan: IndicatorPlan, frame: Frame, calendar: Calendar, settings: Mapping[str, float]
+    ) -> None:
+        """Nothing is computed before it is asked for."""
+        self.frame, self.calendar, self.settings = frame, calendar, settings
+        self._partial = dict(zip(plan.reductions, frame.partials, strict=True))
+        self._found: dict[Node, Floats] = {}
+
+    def of(self, node: Node) -> Floats:
+        """An expression's value: float64[T, A], or what broadcasts to it."""
+        if node not in self._found:
+            self._found[node] = self._value(node)
+        return self._found[node]
+
+    def _value(self, node: Node) -> Floats:
+        if isinstance(node, Reduce):
+            return self._partial[node].finish()
+        if isinstance(node, Apply):
+            return apply(node.fn, [self.of(a) for a in node.args], node.params)
+        return scalar(node, self.frame.ends, self.calendar, self.settings)
 
 
 def judge(plan: IndicatorPlan, frame: Frame, calendar: Calendar, settings: Mapping[str, float]) -> Judged:
     """Values, coverage and permission to alarm, from partials."""
-    reduced: dict[Node, Floats] = {
-        node: part.finish() for node, part in zip(plan.reductions, frame.partials, strict=True)
-    }
-    scalars: dict[Node, Floats] = {
-        node: scalar(node, frame.ends, calendar, settings)
-        for node in plan.nodes
-        if not isinstance(node, (Reduce, Apply)) and node.kind == 0
-    }
+    values = AreaValues(plan, frame, calendar, settings)
     shape = frame.evidence.columns[0].shape
-    value = np.broadcast_to(area_value(plan.indicator.formula.value, reduced, scalars), shape)
+    value = np.broadcast_to(values.of(plan.indicator.formula.value), shape)
     coverage = _coverage(plan, frame)
     allowed = le(plan.indicator.min_coverage, coverage)
     if plan.indicator.alarm_needs is not None:
-        allowed = allowed & (area_value(plan.indicator.alarm_needs, reduced, scalars) == 1)
+        allowed = allowed & (values.of(plan.indicator.alarm_needs) == 1)
     level_ok: Flags | None = None
     if plan.indicator.level_needs:
         level_ok = np.ones((*shape, 4), bool)
         for level, node in plan.indicator.level_needs.items():
-            level_ok[..., level - 1] = area_value(node, reduced, scalars) == 1
+            level_ok[..., level - 1] = values.of(node) == 1
     columns = frame.evidence.columns
     return Judged(
         frame.ends,

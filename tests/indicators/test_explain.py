@@ -47,6 +47,18 @@ def test_values_times_weights_are_the_reduction(pairs: list[tuple[float, float]]
         assert math.isclose(float((value * found).sum()), float(result), rel_tol=1e-9, abs_tol=1e-9), fn
 
 
+def test_points_share_their_groups_equally() -> None:
+    rows = Rows.of("points", np.arange(5), np.zeros(5, np.int64), np.ones(5))
+    for fn in ("clusters", "apart", "largest"):
+        assert float((rows.value * weights(fn, rows, value=2.0)).sum()) == pytest.approx(2.0)
+
+
+def test_joined_rows_know_sensors_from_cases() -> None:
+    none = np.zeros(1, np.int64)
+    parts = [Rows.of(kind, none, none, np.ones(1)) for kind in ("cases", "series")]
+    assert Rows.joined(parts).case.tolist() == [True, False]
+
+
 def _adds_up(branch: Branch) -> bool:
     if branch.rows is None or branch.weights is None:
         return all(_adds_up(child) for child in branch.children)
