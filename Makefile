@@ -25,7 +25,7 @@ check: $(STAMP)  ## style, types, the catalogue files
 bench: $(STAMP)  ## throughput on a simulated city, as a Markdown table
 	@$(BIN)/python benchmarks/throughput.py $(ARGS)
 
-docs: $(STAMP)   ## write the references: formulas, configuration, JSON Schemas
+docs: $(STAMP)   ## write the references: formulas, indicators, configuration, JSON Schemas
 	@mkdir -p docs
 	@$(BIN)/yiwang catalogue docs --to docs
 	@$(BIN)/yiwang config docs > docs/configuration.md
