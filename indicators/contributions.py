@@ -40,7 +40,7 @@ class Rows:
     ``kind`` is ``series`` (a value per sensor), ``readings`` (pooled: those of a sensor together), ``cases``,
     or ``points`` (flagged sensors and cases, 1 each). ``who`` int64[n] are sensor or case keys, -1 the
     engine's own counter of a cell; ``cell`` int64[n] cell codes; ``value`` float64[n]; ``size`` float64[n]
-    what the row counts for (a weight, a divisor, a number of readings); ``case`` bool[n] whether it is a case.
+    what the row counts for (a weight, a divisor, a number of readings); ``case`` bool[n] if it is a case.
     ``terms`` are values on the way by formula text, float64[n]; ``silent`` counts known sensors without one.
     """
 
