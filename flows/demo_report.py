@@ -13,7 +13,7 @@ from rich.table import Table
 
 from alerts.life_cycle import STATUSES
 from flows.demo_stage import Stage
-from flows.demo_view import LEVELS, STATUS
+from flows.demo_view import DEEDS, LEVELS, STATUS
 from flows.program_name import program
 from flows.worst_areas import worst_table
 from indicators.indicator import Indicator
@@ -25,7 +25,13 @@ _SHOWN_FROM = 2
 _IN_A_ROW = 3
 """Statuses in a row, so that a terminal of 80 columns breaks none."""
 
-_COUNTS = ("readings", "events", "feedback", "duplicates", "late")
+_COUNTS = {
+    "readings": "读数",
+    "events": "案件",
+    "feedback": "回报",
+    "duplicates": "重复",
+    "late": "迟到",
+}
 
 
 class _Line(msgspec.Struct):
@@ -48,7 +54,12 @@ def areas_of(path: Path) -> tuple[dict[str, str], str]:
 
 def where_to_look(stage: Stage) -> str:
     """Where a visitor finds what, while the demo runs."""
-    lines = [f"files    {stage.options.folder}", f"metrics  {stage.metrics}"]
+    speed = stage.options.speed
+    lines = [
+        f"time     ×{speed:g}: 此处 1 秒为城市 {speed:g} 秒，滞后亦然 1 s here is {speed:g} s there",
+        f"files    {stage.options.folder}",
+        f"metrics  {stage.metrics}",
+    ]
     if stage.redis is None:
         lines += ["redis    none: there is no queue and no department in this demo", f"         {stage.why}"]
     else:
@@ -86,10 +97,10 @@ def report(
 def _figures(stage: Stage, done: Mapping[str, int]) -> Table:
     table = Table.grid(padding=(0, 2))
     totals = stage.summary()
-    for name in _COUNTS:
-        table.add_row(name, f"{totals.get(name, 0):,}")
+    for name, name_zh in _COUNTS.items():
+        table.add_row(f"{name_zh} {name}", f"{totals.get(name, 0):,}")
     rejected = totals.get("rejected", {})
-    table.add_row("rejected", ", ".join(f"{reason} {n:,}" for reason, n in rejected.items()) or "0")
+    table.add_row("拒收 rejected", ", ".join(f"{reason} {n:,}" for reason, n in rejected.items()) or "0")
     incidents = last_lines(stage.options.folder / "out" / "incidents.jsonl")
     by_status = Counter(one.status for one in incidents)
     by_level = Counter(one.peak_level for one in incidents)
@@ -98,7 +109,9 @@ def _figures(stage: Stage, done: Mapping[str, int]) -> Table:
     for begin in range(0, len(shown), _IN_A_ROW):
         table.add_row("", "  ".join(shown[begin : begin + _IN_A_ROW]))
     table.add_row("", "  ".join(f"{LEVELS[level]} {by_level[level]}" for level in (4, 3, 2, 1)))
-    table.add_row("工单 tickets", ", ".join(f"{action} {n}" for action, n in sorted(done.items())) or "-")
+    acts = [f"{DEEDS[act].split()[0]} {act} {done[act]}" for act in DEEDS if done.get(act)] or ["-"]
+    for begin in range(0, len(acts), _IN_A_ROW):
+        table.add_row("" if begin else "工单 tickets", "  ".join(acts[begin : begin + _IN_A_ROW]))
     return table
 
 

@@ -149,10 +149,10 @@ class DemoView:
         raised = [p for p in state.city[:3] if p.value.l]
         worst = ", ".join(f"{self.short(p.indicator)} {LEVELS[p.value.l]}" for p in raised)
         return (
-            f"{self.time(state.watermark)}  {state.counts.get('yiwang_readings_total', 0):,.0f} readings, "
-            f"{state.rate:,.0f}/s, lag {state.lag:,.0f} s, {state.open} incidents open, "
-            f"{done.get('dispatch', 0)} tickets taken, {done.get('close', 0)} closed; "
-            f"全市 city: {worst or '-'}"
+            f"{self.time(state.watermark)}  "
+            f"读数 readings {state.counts.get('yiwang_readings_total', 0):,.0f} ({state.rate:,.0f}/s)  "
+            f"滞后 lag {state.lag:,.0f} s  未结 open {state.open}  接单 taken {done.get('dispatch', 0)}  "
+            f"办结 closed {done.get('close', 0)}  全市 city: {worst or '-'}"
         )
 
     def short(self, indicator: str) -> str:

@@ -89,8 +89,7 @@ def _rows(folder: Path, indicator: str, area: str, last: str) -> "pl.DataFrame":
         _misused("last", f"found {last!r}; give a duration such as 24h, 90m or 7d")
     end = newest(folder, indicator, area)
     if end is None:
-        near = get_close_matches(area, areas(folder, indicator), n=3, cutoff=0.4)
-        there = f"there is {', '.join(near)}" if near else "see `yiwang catalogue list` for indicators"
+        there = _instead(indicator, area, areas(folder, indicator))
         Console(stderr=True).print(
             f"Error: {folder} has no value of {indicator} in {area}; {there}",
             style="red",
@@ -100,6 +99,22 @@ def _rows(folder: Path, indicator: str, area: str, last: str) -> "pl.DataFrame":
         )
         raise typer.Exit(1)
     return read(folder, indicator, area, end - span, end)
+
+
+def _instead(indicator: str, area: str, there: list[str]) -> str:
+    """What to ask for instead: areas that have values, or the nearest indicator."""
+    if there:
+        # The shortest ids are those of the city and its districts.
+        near = get_close_matches(area, there, n=3, cutoff=0.4) or sorted(
+            there, key=lambda one: (len(one), one)
+        )
+        return f"there is {', '.join(near[:3])}"
+    from indicators.catalogue import Catalogue
+
+    known = [one.id for one in Catalogue.load().indicators]
+    near = [one for one in get_close_matches(indicator, known, n=1) if one != indicator]
+    hint = f"did you mean {near[0]}? " if near else ""
+    return f"{hint}see `yiwang catalogue list` for indicators"
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:

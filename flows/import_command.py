@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from flows.program_name import program
 from sim.importers.beijing_air import import_beijing_air
 from sim.importers.boston_311 import import_boston_311
 from sim.importers.metr_la import import_metr_la
@@ -117,4 +118,4 @@ def _next(report: "Report", to: Path) -> str:
     events = f" --events {to / 'events.jsonl'}" if report.events else ""
     zone = "" if report.zone == "Asia/Shanghai" else f" --tz {report.zone}"
     inputs = f"--readings {to / 'readings.jsonl'}{events} --sensors {to / 'sensors.csv'}"
-    return f"yiwang replay {inputs}{zone} --out out"
+    return f"{program()} replay {inputs}{zone} --out out"

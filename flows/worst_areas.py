@@ -16,7 +16,7 @@ SHOWN = 3
 KINDS = ("street", "district", "city")
 """Kinds of area shown; of an indicator the first one it has values for."""
 
-_LEVELS = ("-", "[blue]blue[/]", "[yellow]yellow[/]", "[dark_orange]orange[/]", "[red]red[/]")
+_LEVELS = ("-", "[blue]蓝 blue[/]", "[yellow]黄 yellow[/]", "[dark_orange]橙 orange[/]", "[red]红 red[/]")
 
 
 def worst_areas(table: pl.DataFrame, high_bad: Mapping[str, bool], shown: int = SHOWN) -> pl.DataFrame:
@@ -61,7 +61,14 @@ def worst_table(
         tz: zone of the times shown.
     """
     known = {indicator.id: indicator for indicator in indicators}
-    table = Table("indicator", "area", "worst at", "value", "level", title="Where it was worst")
+    table = Table(
+        "指标 indicator",
+        "区域 area",
+        "最差时 worst at",
+        "数值 value",
+        "级别 level",
+        title="最差区域 Where it was worst",
+    )
     table.columns[3].justify = "right"
     worst = worst_areas(rows, {name: i.high_bad for name, i in known.items()})
     for (name,), group in worst.group_by("indicator", maintain_order=True):
