@@ -116,7 +116,12 @@ def _figures(stage: Stage, done: Mapping[str, int]) -> Table:
 
 
 def last_lines(path: Path) -> list[_Line]:
-    """The last state of every incident in a file of changes; an unfinished last line is left out."""
+    """The last state of every incident in a file of changes; an unfinished last line is left out.
+
+    A demo that ends before its first alert has no such file, and no incident.
+    """
+    if not path.exists():
+        return []
     decode = msgspec.json.Decoder(_Line).decode
     found: dict[str, _Line] = {}
     for text in path.read_bytes().split(b"\n")[:-1]:

@@ -128,6 +128,10 @@ def test_the_last_state_of_an_incident_counts_and_a_torn_line_does_not(tmp_path:
     assert Counter(one.status for one in last_lines(path)) == {"raised": 1, "closed": 1}
 
 
+def test_a_demo_without_an_alert_has_no_incident(tmp_path: Path) -> None:
+    assert last_lines(tmp_path / "incidents.jsonl") == []
+
+
 def test_names_and_the_city_come_from_the_city_s_files(tmp_path: Path) -> None:
     feature = {"type": "Feature", "properties": {"id": "420106", "name_zh": "武昌区"}, "geometry": None}
     (tmp_path / "areas.geojson").write_text(json.dumps({"features": [feature]}))
