@@ -24,7 +24,7 @@ from flows.locations import Locations
 from flows.partition_clock import PartitionClock, effective, grid
 from flows.provenance import Admitted, Origin, Tally
 from flows.roll import Roll
-from flows.series_index import SeriesIndex
+from flows.series_index import SeriesIndex, Spots
 from flows.wire import Reason
 from geo.cells import CellSystem
 from indicators.metrics import Metrics
@@ -174,9 +174,7 @@ class ReadingAdmission:
         rejects += passed.future
         passed = self._timely(passed, rejects)
         passed, cell = self._placed(passed, rejects)
-        passed, cell, strays = self._in_range(
-            passed.only("pair", "value", "ts", "message", "index"), cell, rejects
-        )
+        passed, cell, strays = self._in_range(passed, cell, rejects)
         batch, duplicates, late = self._remembered(passed, cell)
         rejects.sort(key=attrgetter("offset", "index"))
         self.tally.received += received
@@ -217,11 +215,11 @@ class ReadingAdmission:
         ts = passed.columns["ts"][stray]
         strays = Strays(cell[stray], ts, self._effective(ts, passed.before[stray], STRAY_SLICE))
         rejects += passed.rejected(np.flatnonzero(stray).tolist(), Reason.OUT_OF_RANGE)
-        return passed.only("pair", "value", "ts").kept(fits), cell[fits], strays
+        return passed.only("pair", "value", "ts", "lon", "lat", "crs").kept(fits), cell[fits], strays
 
     def _remembered(self, passed: Passed, cell: Ints) -> tuple[ReadingBatch, int, int]:
         c, metric = passed.columns, self._metric(passed)
-        series = self._index.series_of(c["pair"], cell)
+        series = self._index.series_of(c["pair"], cell, Spots(c["lon"], c["lat"], c["crs"]))
         value = np.rint(c["value"] / self._metrics.resolution[metric]).astype(np.int64)
         repeated = self._recent.duplicates(series, c["ts"], value)
         late = int(((self._behind(passed) > 0) & ~repeated).sum())

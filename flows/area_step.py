@@ -107,7 +107,7 @@ class AreaStep:
         self.closed = BEFORE
         self._queued: list[_Queued] = []
         self._early: list[EarlyValues] = []
-        self._empty = Shard(city.plan, city.calendar, Cells(city.areas.locate, city.grid.tile))
+        self._empty = Shard(city.plan, city.calendar, Cells(city.areas.locate, city.grid.tile), since=FINAL)
         self._trimmed = BEFORE
         self._valued: dict[int, bool] = {}
 
@@ -118,6 +118,7 @@ class AreaStep:
             self._queued += [_Queued(piece.sender, frame) for frame in piece.frames]
             self._early += piece.early
             self.begin = min(self.begin, piece.begin)
+            self._empty.since = min(self._empty.since, piece.since)
             self.areas.born(piece.births)
         out = Published()
         clock = self.clocks.least
@@ -309,6 +310,7 @@ class AreaStep:
             "district": self.areas.district.copy(),
             "publisher": self.publisher.state(),
             "begin": self.begin,
+            "since": self._empty.since,
             "birth": self.areas.birth.copy(),
             "closed": self.closed,
             "queued": list(self._queued),
@@ -321,6 +323,7 @@ class AreaStep:
         self.areas.rows(state["kind"], state["uid"], state["district"])
         self.publisher = Publisher(self.plan, self.areas.describe, state["publisher"])
         self.begin, self.closed = state["begin"], state["closed"]
+        self._empty.since = state["since"]
         self.areas.birth = state["birth"].copy()
         self._queued, self._early = list(state["queued"]), list(state["early"])
         for name, (maximum, limit) in state["clocks"].items():
@@ -358,6 +361,7 @@ def _columns(judged: Judged, columns: Ints) -> Judged:
         judged.allowed[:, columns],
         level_ok,
         judged.recent[:, columns],
+        None if judged.warming is None else judged.warming[:, columns],
     )
 
 

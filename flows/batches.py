@@ -26,7 +26,8 @@ class NewSeries:
 
     Row i describes the source-local series ``index[i]``. ``sensor_key`` is a 63-bit hash of the
     sensor's id, the same in every process; ``retired`` is the time the registry retired it (FINAL: never);
-    ``registered`` tells that the registry names this sensor for this metric.
+    ``registered`` tells that the registry names this sensor for this metric; ``lon`` and ``lat`` are where it
+    stands in 1e-9 degree of WGS84, NOWHERE where no record said.
     """
 
     index: NDArray[np.int32]
@@ -36,6 +37,8 @@ class NewSeries:
     period: Ints
     retired: Ints
     registered: NDArray[np.bool_]
+    lon: Ints
+    lat: Ints
 
 
 @dataclass(frozen=True, slots=True)

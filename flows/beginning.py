@@ -7,7 +7,7 @@ were expected to report from the city's beginning on, and the areas above it nee
 from __future__ import annotations
 
 from flows.batches import FINAL, Ints
-from flows.pieces import Clock
+from flows.pieces import MAX_DISORDER, Clock
 
 
 class Beginning:
@@ -20,9 +20,15 @@ class Beginning:
     (True, 120000)
     """
 
-    def __init__(self, first: int = FINAL) -> None:
+    def __init__(self, first: int = FINAL, since: int = FINAL) -> None:
         self.first = first
+        self.since = since
+        """The flow's first watermark: the least one of its partitions after their first record."""
         self._settled = False
+
+    def hear(self, first_ts: int) -> None:
+        """Note the time of a partition's first record, ms."""
+        self.since = min(self.since, first_ts - MAX_DISORDER)
 
     def note(self, ts: Ints, effective: Ints, slice_ms: Ints | int) -> None:
         """Records that were admitted: int64[n] ms, and the slice lengths of their metrics."""

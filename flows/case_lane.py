@@ -9,16 +9,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from flows.batches import FINAL, CaseRecords
 from flows.pieces import BEFORE, CaseNotices, CasePiece, Clock, Clocks, PlacedCase, PlacedCases
+from indicators.cases import NO_PLACE, Place
+from indicators.points import nanodegrees
 
-Record = tuple[int, int, int, int, int, int, int]
-"""case, type, status, ts, effective, cell, severity"""
+Record = tuple[int, int, int, int, int, int, int, int, int, int]
+"""case, type, status, ts, effective, cell, severity, channel, longitude and latitude in 1e-9 degree"""
+_WIDTH = 10
 
 
 @dataclass(slots=True)
@@ -28,6 +31,7 @@ class _Case:
     type: int
     cell: int = -1
     located: int = FINAL
+    place: Place = NO_PLACE
     transitions: set[tuple[int, int, int]] = field(default_factory=set)
 
     def placed(self, case: int, effective: int, *, late: bool, cell: int) -> PlacedCase:
@@ -42,6 +46,7 @@ class _Case:
             status=np.array([status for _, status, _ in rows], np.int8),
             ts=np.array([ts for ts, _, _ in rows], np.int64),
             severity=np.array([severity for _, _, severity in rows], np.int8),
+            place=self.place,
         )
 
 
@@ -89,6 +94,9 @@ class CaseLane:
             records.effective,
             records.cell,
             records.severity,
+            records.channel,
+            nanodegrees(records.lon),
+            nanodegrees(records.lat),
         )
         for row in zip(*(c.tolist() for c in columns), strict=True):
             self._parked[row[4]].append(row)
@@ -132,10 +140,19 @@ class CaseLane:
     def _add(self, known: _Case, records: list[Record]) -> int | None:
         """Add transitions; the earliest time of late ones, if any."""
         late: list[int] = []
-        for _, kind, status, ts, effective, cell, severity in records:
+        for _, kind, status, ts, effective, cell, severity, channel, lon, lat in records:
             known.transitions.add((ts, status, severity))
-            if cell >= 0 and (ts, cell) < (known.located, known.cell if known.cell >= 0 else FINAL):
+            place = known.place
+            if cell >= 0 and (ts, cell, lon, lat) < (
+                known.located,
+                known.cell if known.cell >= 0 else FINAL,
+                place.lon,
+                place.lat,
+            ):
                 known.cell, known.located = cell, ts
+                known.place = place = replace(place, lon=lon, lat=lat)
+            if channel and (ts, channel) < (place.heard, place.channel or FINAL):
+                known.place = replace(place, channel=channel, heard=ts)
             length = int(self.slice_ms[kind])
             if effective > self.origin - (self.origin - ts) // length * length:
                 late.append(ts)
@@ -148,22 +165,25 @@ class CaseLane:
 
     def state(self) -> dict[str, Any]:
         """Everything as plain tables."""
-        cases = [(key, c.type, c.cell, c.located) for key, c in self._cases.items()]
+        cases = [
+            (key, c.type, c.cell, c.located, c.place.lon, c.place.lat, c.place.channel, c.place.heard)
+            for key, c in self._cases.items()
+        ]
         transitions = [(key, *t) for key, c in self._cases.items() for t in sorted(c.transitions)]
         parked = [row for rows in self._parked.values() for row in rows]
         return {
             "version": 1,
-            "cases": np.array(cases, np.int64).reshape(-1, 4),
+            "cases": np.array(cases, np.int64).reshape(-1, 8),
             "transitions": np.array(transitions, np.int64).reshape(-1, 4),
-            "parked": np.array(parked, np.int64).reshape(-1, 7),
+            "parked": np.array(parked, np.int64).reshape(-1, _WIDTH),
             "clocks": {name: (c.maximum, c.limit) for name, c in self.clocks.by_sender.items()},
             "told": self._told,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take up a ``state()``."""
-        for key, kind, cell, located in state["cases"].tolist():
-            self._cases[key] = _Case(kind, cell, located)
+        for key, kind, cell, located, *place in state["cases"].tolist():
+            self._cases[key] = _Case(kind, cell, located, Place(*place))
         for key, ts, status, severity in state["transitions"].tolist():
             self._cases[key].transitions.add((ts, status, severity))
         for row in state["parked"].tolist():

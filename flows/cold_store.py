@@ -1,9 +1,9 @@
 """Closed slices on disk: immutable, checksummed rows per lane, durable before the snapshot that names them.
 
-Every snapshot of a lane has a sequence number. A row is one slice of one metric as it was at a snapshot; the
-slices a snapshot speaks of are, for each slice, the row with the highest number up to its own. A row without
-data says that the slice was dropped. So a snapshot that was never committed leaves rows behind that nobody
-reads, and the next one under its number removes them.
+Every snapshot of a lane has a sequence number. A row is one slice (or closed step) of one metric as it was at
+a snapshot; the slices a snapshot speaks of are, for each slice, the row with the highest number up to its
+own. A row without data says that the slice was dropped. So a snapshot that was never committed leaves rows
+behind that nobody reads, and the next one under its number removes them.
 
 The engine closes an epoch only when the one before is committed everywhere. While snapshot n is taken, none
 before n - 1 can be asked for any more; rows that only those speak of are dropped, with one more in reserve.
@@ -13,14 +13,10 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
-
-from indicators.slices import Slice, SliceRing
+from typing import Protocol
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS slices (
@@ -45,6 +41,22 @@ class ColdStoreError(OSError):
     """A row is not what was written."""
 
 
+class Shelf(Protocol):
+    """Slices, or closed steps, of one metric by number, and which changed since they were last written."""
+
+    changed: set[int]
+
+    @property
+    def kept(self) -> Mapping[int, object]:
+        """What there is."""
+
+    def dump(self, k: int) -> bytes:
+        """One of them as bytes."""
+
+    def load(self, k: int, data: bytes) -> None:
+        """Take up one that was dumped."""
+
+
 class ColdStore:
     """The slices of one lane in one SQLite file.
 
@@ -61,33 +73,33 @@ class ColdStore:
         self._db.execute("PRAGMA synchronous=FULL")
         self._db.executescript(_SCHEMA)
 
-    def write(self, seq: int, rings: Sequence[SliceRing]) -> int:
+    def write(self, seq: int, shelves: Sequence[Shelf]) -> int:
         """Store what changed since the last call (or ``read``) under ``seq``; returns the bytes written."""
-        rows = [row for metric, ring in enumerate(rings) for row in self._changes(seq, metric, ring)]
+        rows = [row for number, shelf in enumerate(shelves) for row in self._changes(seq, number, shelf)]
         with _transaction(self._db):
             self._db.execute("DELETE FROM slices WHERE seq >= ?", (seq,))
             self._db.executemany("INSERT INTO slices VALUES (?, ?, ?, ?, ?)", rows)
             self._drop(seq - _STILL_NEEDED)
         return sum(len(data) for *_, data in rows if data)
 
-    def _changes(self, seq: int, metric: int, ring: SliceRing) -> Iterator[Row]:
-        stored = self._stored.setdefault(metric, set())
-        if not ring.changed and len(stored) == len(ring.slices):
+    def _changes(self, seq: int, number: int, shelf: Shelf) -> Iterator[Row]:
+        stored = self._stored.setdefault(number, set())
+        if not shelf.changed and len(stored) == len(shelf.kept):
             return
-        for k in sorted(ring.changed & ring.slices.keys()):
-            data = _pack(ring.slices[k])
-            yield metric, k, seq, _digest(data), data
-        for k in stored - ring.slices.keys():
-            yield metric, k, seq, None, None
-        ring.changed.clear()
-        self._stored[metric] = set(ring.slices)
+        for k in sorted(shelf.changed & shelf.kept.keys()):
+            data = shelf.dump(k)
+            yield number, k, seq, _digest(data), data
+        for k in stored - shelf.kept.keys():
+            yield number, k, seq, None, None
+        shelf.changed.clear()
+        self._stored[number] = set(shelf.kept)
 
     def _drop(self, seq: int) -> None:
         self._db.execute(_SUPERSEDED, {"seq": seq})
         self._db.execute("DELETE FROM slices WHERE seq = ? AND data IS NULL", (seq,))
 
-    def read(self, seq: int, rings: Sequence[SliceRing]) -> int:
-        """Fill empty rings with the slices that snapshot ``seq`` speaks of; returns how many there are.
+    def read(self, seq: int, shelves: Sequence[Shelf]) -> int:
+        """Fill empty shelves with the slices that snapshot ``seq`` speaks of; returns how many there are.
 
         Raises:
             ColdStoreError: a row's checksum is wrong.
@@ -100,7 +112,7 @@ class ColdStore:
                     f"{self.path}: slice {k} of metric {metric}, written with snapshot {number}, is "
                     f"damaged; restore the recovery folder from a copy, or begin with an empty one"
                 )
-            rings[metric].slices[k] = _unpack(data)
+            shelves[metric].load(k, data)
             self._stored.setdefault(metric, set()).add(k)
         return sum(len(stored) for stored in self._stored.values())
 
@@ -123,15 +135,3 @@ def _transaction(db: sqlite3.Connection) -> Iterator[None]:
 
 def _digest(data: bytes) -> bytes:
     return hashlib.blake2b(data, digest_size=16).digest()
-
-
-def _pack(part: Slice) -> bytes:
-    return part.series.astype(np.int32).tobytes() + part.ts.tobytes() + part.value.tobytes()
-
-
-def _unpack(data: bytes) -> Slice:
-    n = len(data) // 20
-    series: NDArray[np.int64] = np.frombuffer(data, np.int32, n).astype(np.int64)
-    ts = np.frombuffer(data, np.int64, n, 4 * n).copy()
-    value = np.frombuffer(data, np.int64, n, 12 * n).copy()
-    return Slice.sorted(series, ts, value)

@@ -87,9 +87,11 @@ class Intake:
         number = np.empty(len(cells), np.int64)
         for metric in np.unique(new.metric).tolist():
             rows = new.metric == metric
-            number[rows] = self.shard.stores[metric].add(
+            store = self.shard.stores[metric]
+            number[rows] = store.add(
                 new.sensor_key[rows], cells[rows], new.period[rows], new.retired[rows], new.registered[rows]
             )
+            store.stand(number[rows], new.lon[rows], new.lat[rows])
         series = self.series.setdefault(source, SeriesMap.empty())
         series.put(new.index, new.metric, number)
 
@@ -163,7 +165,7 @@ class Intake:
         inside = numbers >= 0
         numbers[inside] = self.shard.cells.number(numbers[inside])
         for case, cell in zip(cases, numbers.tolist(), strict=True):
-            row = CaseRow(case.case, cell, case.located, case.status, case.ts, case.severity)
+            row = CaseRow(case.case, cell, case.located, case.status, case.ts, case.severity, case.place)
             before = self.shard.cases[case.type].put(row)
             yield case, [c for c in (before, cell) if c >= 0]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from flows.cold_store import ColdStore, ColdStoreError
+from flows.cold_store import ColdStore, ColdStoreError, Shelf
 from flows.pieces import Clock
 from flows.shard_lane import ShardLane
 from flows.snapshots import COSTS
@@ -23,16 +23,16 @@ VERSION = 1
 def save(lane: ShardLane, cold: ColdStore, seq: int) -> dict[str, Any]:
     """The hot state; changed slices go to ``cold`` under ``seq`` first."""
     shard = lane.shard
-    COSTS.cold += cold.write(seq, [store.ring for store in shard.stores])
+    COSTS.cold += cold.write(seq, shelves(shard))
     return {
         "version": VERSION,
         "seq": seq,
         "catalogue": lane.plan.catalogue.hash,
         "cells": shard.cells.code.copy(),
         "stores": {store.kind.code: store.state() for store in shard.stores if store.n},
-        "slices": sum(len(store.ring.slices) for store in shard.stores),
+        "slices": sum(len(shelf.kept) for shelf in shelves(shard)),
         "cases": [
-            (kind, row.case, row.cell, row.located, row.status, row.ts, row.severity)
+            (kind, row.case, row.cell, row.located, row.status, row.ts, row.severity, row.place)
             for kind, cases in enumerate(shard.cases)
             for row in cases.rows()
         ],
@@ -43,8 +43,15 @@ def save(lane: ShardLane, cold: ColdStore, seq: int) -> dict[str, Any]:
         "publisher": lane.publisher.state(),
         "closed": lane.closed,
         "begin": lane.begin,
+        "since": shard.since,
         "clocks": {name: (c.maximum, c.limit) for name, c in lane.clocks.by_sender.items()},
     }
+
+
+def shelves(shard: Shard) -> list[Shelf]:
+    """What of a shard goes to disk: the slices of all metrics, then the closed steps of some."""
+    rings = [store.ring for store in shard.stores]
+    return [*rings, *(ring.tier for ring in rings if ring.tier is not None)]
 
 
 def load(lane: ShardLane, cold: ColdStore, state: dict[str, Any]) -> None:
@@ -59,7 +66,7 @@ def load(lane: ShardLane, cold: ColdStore, state: dict[str, Any]) -> None:
     lane.intake.restore(state["intake"])
     lane.early.restore(state["early"])
     lane.restore_publisher(state["publisher"])
-    lane.closed, lane.begin = state["closed"], state["begin"]
+    lane.closed, lane.begin, lane.shard.since = state["closed"], state["begin"], state["since"]
     for name, (maximum, limit) in state["clocks"].items():
         lane.clocks.hear(name, Clock(maximum, limit))
 
@@ -81,14 +88,14 @@ def _load_shard(shard: Shard, cold: ColdStore, state: dict[str, Any]) -> None:
     shard.cells.restore(state["cells"])
     for code, columns in state["stores"].items():
         shard.store(code).restore(columns)
-    found = cold.read(state["seq"], [store.ring for store in shard.stores])
+    found = cold.read(state["seq"], shelves(shard))
     if found != state["slices"]:
         raise ColdStoreError(
             f"{cold.path}: the snapshot speaks of {state['slices']} slices, found {found}; "
             f"restore the whole recovery folder from one copy, or begin with an empty one"
         )
-    for kind, case, cell, located, status, ts, severity in state["cases"]:
-        shard.cases[kind].put(CaseRow(case, cell, located, status, ts, severity))
+    for kind, *columns in state["cases"]:
+        shard.cases[kind].put(CaseRow(*columns))
     for cases, places in zip(shard.cases, state["places"], strict=True):
         cases.places.update(places.tolist())
     shard.counters.slices = dict(state["counters"])

@@ -137,13 +137,15 @@ def _differs(old: Frame, new: Frame) -> NDArray[np.bool_]:
 def _values_differ(was: Partial, now: Partial) -> NDArray[np.bool_]:
     if was.row is None or was.value is None or now.row is None or now.value is None:
         return np.zeros(was.columns[0].shape, bool)
-    a = np.lexsort((was.value, was.row))
-    b = np.lexsort((now.value, now.row))
+    # Points are rows of several numbers.
+    old, new = (v.reshape(len(v), v[0].size if len(v) else 1) for v in (was.value, now.value))
+    a = np.lexsort((*old.T, was.row))
+    b = np.lexsort((*new.T, now.row))
     shape = was.columns[0].shape
     same = (was.columns[0] == now.columns[0]).ravel()
     out = np.zeros(same.size, bool)
     rows_a, rows_b = was.row[a], now.row[b]
     kept_a, kept_b = same[rows_a], same[rows_b]
-    unequal = was.value[a][kept_a] != now.value[b][kept_b]
+    unequal = (old[a][kept_a] != new[b][kept_b]).any(axis=1)
     out[rows_a[kept_a][unequal]] = True
     return out.reshape(shape)

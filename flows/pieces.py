@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from alerts.incidents import Act
 from alerts.transitions import Transition
 from flows.batches import FINAL, CaseRecords, Floats, Ints, NewSeries, ReadingBatch, Rejected, Strays
+from indicators.cases import NO_PLACE, Place
 from indicators.evaluate import Frame
 
 BEFORE = -FINAL
@@ -113,6 +114,7 @@ class PlacedCase:
     status: NDArray[np.int8]
     ts: Ints
     severity: NDArray[np.int8]
+    place: Place = NO_PLACE
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +172,8 @@ class AreaPiece:
     """Districts heard of for the first time: uid -> the instant from which they have rows."""
     frames: list[AreaFrame] = field(default_factory=list)
     early: list[EarlyValues] = field(default_factory=list)
+    since: int = FINAL
+    """The flow's first watermark."""
 
 
 @dataclass(frozen=True, slots=True)

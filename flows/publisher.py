@@ -69,8 +69,12 @@ class Windows:
 
     @property
     def live(self) -> Flags:
-        """Where there is a value, and an area that is due a row."""
-        return ~np.isnan(self.judged.value) & (self.judged.recent | self.always)
+        """Where there is a value, or will be once there is history, and an area that is due a row."""
+        judged = self.judged
+        known = ~np.isnan(judged.value)
+        if judged.warming is not None:
+            known = known | judged.warming
+        return known & (judged.recent | self.always)
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,10 +287,16 @@ class Publisher:
                 n=judged.n[t, a],
                 coverage=judged.coverage[t, a],
                 revision=emitted.revision[t, a],
-                status=np.isnan(value).astype(np.uint8),
+                status=_status(value, None if judged.warming is None else judged.warming[t, a]),
                 row=areas[a],
             )
         )
+
+
+def _status(value: Floats, warming: Flags | None) -> NDArray[np.uint8]:
+    """Index into STATUSES: ok, no data, or none yet for want of history."""
+    status = np.isnan(value).astype(np.uint8)
+    return status if warming is None else status + (np.isnan(value) & warming)
 
 
 def _due(windows: Windows, live: Flags, rows: _Rows) -> Flags:

@@ -48,13 +48,15 @@ LARGE_BATCH = 1_000
 class Item:
     """One thing for one step: ``step`` is shard, case, reject or feedback.
 
-    ``begin`` tells a shard where the windows of the city begin, FINAL while that is not known.
+    ``begin`` tells a shard where the windows of the city begin, FINAL while that is not known, and ``since``
+    the flow's first watermark.
     """
 
     step: str
     key: str
     piece: Any
     begin: int = FINAL
+    since: int = FINAL
 
 
 class ReplayPart(StatefulSourcePartition[Item, bytes]):
@@ -75,6 +77,7 @@ class ReplayPart(StatefulSourcePartition[Item, bytes]):
             for i, (source, state) in enumerate(zip(settings.inputs, states, strict=True))
         ]
         self._beginning = Beginning()
+        self._heard: set[int] = set()
         self._pace = Pace(settings.speed)
         self._wait = 0.0
         self._told = BEFORE
@@ -100,7 +103,8 @@ class ReplayPart(StatefulSourcePartition[Item, bytes]):
     def _restore(self, resume: dict[str, Any]) -> None:
         for router, state in zip(self._readers, resume["routers"], strict=True):
             router.restore(state)
-        self._beginning = Beginning(resume["begin"])
+        self._beginning = Beginning(resume["begin"], resume["since"])
+        self._heard = set(resume["heard"])
         self._told, self._finished = resume["told"], resume["finished"]
         self._started -= resume["spent"]
         self._decoding += resume["decode_seconds"]
@@ -160,6 +164,9 @@ class ReplayPart(StatefulSourcePartition[Item, bytes]):
 
     def _items(self, file: InputFile, admitted: Admitted[Any]) -> list[Item]:
         with timed("route"):
+            if file.kind != "feedback" and file.number not in self._heard and len(admitted.batch):
+                self._heard.add(file.number)
+                self._beginning.hear(int(admitted.batch.ts[0]))
             clock = self._clock()
             tell = clock.maximum // 1000 > self._told // 1000
             items = self._silent()
@@ -210,7 +217,7 @@ class ReplayPart(StatefulSourcePartition[Item, bytes]):
 
     def _shard_items(self, clock: Clock, pieces: Iterable[tuple[str, ShardPiece]]) -> list[Item]:
         begin = self._beginning.known(clock)
-        return [Item("shard", key, piece, begin) for key, piece in pieces]
+        return [Item("shard", key, piece, begin, self._beginning.since) for key, piece in pieces]
 
     @property
     def _feedback(self) -> list[InputFile]:
@@ -287,6 +294,8 @@ class ReplayPart(StatefulSourcePartition[Item, bytes]):
             "files": [f.state() for f in self._files],
             "routers": [router.state() for router in self._readers],
             "begin": self._beginning.first,
+            "since": self._beginning.since,
+            "heard": sorted(self._heard),
             "told": self._told,
             "finished": self._finished,
             "spent": time.time() - self._started,

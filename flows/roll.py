@@ -20,6 +20,7 @@ from flows.wire import CRS_NAMES
 from geo.cells import CellSystem
 from geo.coordinates import to_wgs84
 from indicators.key_table import KeyTable
+from indicators.points import NOWHERE, nanodegrees
 
 UNREGISTERED = -2
 """In place of a cell where the registry does not know the sensor."""
@@ -32,13 +33,15 @@ class Entries:
     """What the registry says of n sensors and metrics, int64[n] each and bool[n].
 
     ``cell`` is ``UNREGISTERED`` for a stranger, -1 outside the grid; ``period_ms`` 0: the metric's own;
-    ``named`` where a row names the metric.
+    ``named`` where a row names the metric; ``lon`` and ``lat`` in 1e-9 degree of WGS84.
     """
 
     cell: Ints
     period_ms: Ints
     retired: Ints
     named: NDArray[np.bool_]
+    lon: Ints
+    lat: Ints
 
 
 class Roll:
@@ -49,10 +52,17 @@ class Roll:
     [-2]
     """
 
-    __slots__ = ("_cell", "_codes", "_names", "_period", "_place", "_retired", "_rows")
+    __slots__ = ("_cell", "_codes", "_lat", "_lon", "_names", "_period", "_place", "_retired", "_rows")
 
-    def __init__(
-        self, sensor: CodedTexts, metric: CodedTexts, cell: Ints, period: Ints, retired: Ints
+    def __init__(  # noqa: PLR0913, PLR0917 - the columns of a registry
+        self,
+        sensor: CodedTexts,
+        metric: CodedTexts,
+        cell: Ints,
+        period: Ints,
+        retired: Ints,
+        lon: Ints,
+        lat: Ints,
     ) -> None:
         self._names = sensor.names
         self._codes = metric.names
@@ -66,20 +76,32 @@ class Roll:
         self._retired[-1] = FINAL
         self._place = np.full(len(self._names) + 1, UNREGISTERED)
         self._place[self._rows.column(0)] = self._cell[:-1]
+        # All rows of a sensor have one place, the last one given.
+        self._lon, self._lat = (np.full(len(self._names) + 1, NOWHERE) for _ in range(2))
+        self._lon[sensor.codes], self._lat[sensor.codes] = lon, lat
 
     @classmethod
     def empty(cls) -> Self:
         """No sensor is registered."""
         nothing, nobody = np.zeros(0, np.int64), CodedTexts.of([])
-        return cls(nobody, nobody, nothing, nothing, nothing)
+        return cls(nobody, nobody, nothing, nothing, nothing, nothing, nothing)
 
     @classmethod
     def of(cls, registry: Registry | None, cells: CellSystem) -> Self:
         """The rows of a registry, all places turned into cells at once."""
         if registry is None:
             return cls.empty()
-        place = np.maximum(locate(registry.lon, registry.lat, registry.crs, cells), OUTSIDE)
-        return cls(registry.sensor, registry.metric, place, registry.period_ms, registry.retired_ms)
+        lon, lat = wgs84(registry.lon, registry.lat, registry.crs)
+        place = np.maximum(cells.cells(lon, lat), OUTSIDE)
+        return cls(
+            registry.sensor,
+            registry.metric,
+            place,
+            registry.period_ms,
+            registry.retired_ms,
+            nanodegrees(lon),
+            nanodegrees(lat),
+        )
 
     def entries(self, names: NameTable, sensor: Ints, codes: Sequence[str], metric: Ints) -> Entries:
         """What is known of n sensors for a metric each.
@@ -95,7 +117,8 @@ class Roll:
     def _of(self, sensor: Ints, row: Ints, named: NDArray[np.bool_]) -> Entries:
         """The entries of rows; without one, a sensor that is registered for other metrics has its place."""
         cell = np.where(row >= 0, self._cell[row], self._place[sensor])
-        return Entries(cell, self._period[row], self._retired[row], named)
+        lon, lat = self._lon[sensor], self._lat[sensor]
+        return Entries(cell, self._period[row], self._retired[row], named, lon, lat)
 
     def _metrics(self, codes: Sequence[str]) -> Ints:
         """The numbers of metrics in the registry, -1 for those it does not name."""

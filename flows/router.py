@@ -178,4 +178,6 @@ def _new_rows(new: NewSeries, keep: np.ndarray[Any, np.dtype[np.bool_]]) -> NewS
         new.period[keep],
         new.retired[keep],
         new.registered[keep],
+        new.lon[keep],
+        new.lat[keep],
     )

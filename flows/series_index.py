@@ -16,16 +16,24 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.batches import FINAL, Ints, NewSeries
+from flows.batches import FINAL, Floats, Ints, NewSeries
 from flows.columns import Names
 from flows.name_table import NameTable
-from flows.roll import Roll
+from flows.roll import Entries, Roll, wgs84
 from flows.table import Table
 from indicators.key_table import KeyTable
 from indicators.metrics import Metrics
+from indicators.points import NOWHERE, nanodegrees
 
 _PAIR = {"sensor": np.int32, "metric": np.int16, "fixed": np.int64, "current": np.int32, "next": np.int32}
-_SERIES = {"period": np.int64, "retired": np.int64, "registered": np.bool_}
+_SERIES = {
+    "period": np.int64,
+    "retired": np.int64,
+    "registered": np.bool_,
+    "lon": np.int64,
+    "lat": np.int64,
+}
+_ANNOUNCED = ("period", "retired", "registered")
 _NONE, _UNKNOWN = -1, -2
 
 
@@ -38,12 +46,27 @@ class _Attributes:
     registered: NDArray[np.bool_]
 
 
+@dataclass(frozen=True, slots=True)
+class Spots:
+    """Coordinates of n records: float64 degrees or NaN, and positions in ``CRS_NAMES``."""
+
+    lon: Floats
+    lat: Floats
+    crs: NDArray[np.uint8]
+
+    def at(self, rows: Ints) -> tuple[Ints, Ints]:
+        """Longitude and latitude of some records in 1e-9 degree of WGS84, NOWHERE where they say none."""
+        lon, lat = wgs84(self.lon[rows], self.lat[rows], self.crs[rows])
+        return nanodegrees(lon), nanodegrees(lat)
+
+
 class SeriesIndex:
     """The pairs and series of one source part, and what the registry says of them.
 
     Columns of ``pairs``: ``sensor``, ``metric`` (numbers), ``fixed`` (the registry's cell, -2: no entry, -1:
     outside), ``current`` (its latest series, -1: none), ``next`` (the next pair of the sensor). Columns of
-    ``series``: ``period`` ms, ``retired`` ms, ``registered``; its pair and cell are in ``places``.
+    ``series``: ``period`` ms, ``retired`` ms, ``registered``, ``lon`` and ``lat`` where the sensor stands in
+    1e-9 degree; its pair and cell are in ``places``.
 
     Args:
         metrics: what may be sent.
@@ -126,8 +149,11 @@ class SeriesIndex:
             more = max(len(self.sensors), len(self._first) * 3 // 2) - len(self._first)
             self._first = np.concatenate((self._first, np.full(more, _NONE, np.int32)))
 
-    def series_of(self, pair: Ints, cell: Ints) -> NDArray[np.int32]:
-        """The series of n pairs in their cells (int64[n], not negative), int32[n]; new ones are announced."""
+    def series_of(self, pair: Ints, cell: Ints, spots: Spots | None = None) -> NDArray[np.int32]:
+        """The series of n pairs in their cells (int64[n], not negative), int32[n]; new ones are announced.
+
+        ``spots`` are the coordinates the records came with.
+        """
         found: NDArray[np.int32] = self.pairs["current"][pair]
         # A pair without a series reads the last one's cell; the first test tells that it is not its own.
         strange = found < 0
@@ -135,29 +161,47 @@ class SeriesIndex:
             strange |= self.places.column(1).take(found, mode="clip") != cell
         rows = np.flatnonzero(strange)
         if len(rows):
-            found[rows] = self._series(pair[rows], cell[rows])
+            said = (np.full(len(rows), NOWHERE),) * 2 if spots is None else spots.at(rows)
+            found[rows] = self._series(pair[rows], cell[rows], *said)
         return found
 
-    def _series(self, pair: Ints, cell: Ints) -> Ints:
-        """The series of n pairs in their cells, which become current; of several of a pair the last."""
+    def _series(self, pair: Ints, cell: Ints, lon: Ints, lat: Ints) -> Ints:
+        """The series of n pairs in their cells, which become current; of several of a pair the last.
+
+        A sensor stands where the registry says, else where the record said that opened the series.
+        """
         known = len(self.places)
         series = self.places.number(pair, cell)
         self.pairs["current"][pair] = series
         if len(self.places) > known:
             new = np.arange(known, len(self.places))
             found = self._attributes(new)
+            first = _first_rows(series)[0]
+            opened = first[series[first] >= known]
+            opened = opened[np.argsort(series[opened])]
+            stands = self._entries(new)
+            by_roll = stands.cell == self.places.column(1)[new]
             self.series.extend(
-                len(new), period=found.period, retired=found.retired, registered=found.registered
+                len(new),
+                period=found.period,
+                retired=found.retired,
+                registered=found.registered,
+                lon=np.where(by_roll, stands.lon, lon[opened]),
+                lat=np.where(by_roll, stands.lat, lat[opened]),
             )
             self._pending.append(new)
         return series
 
+    def _entries(self, series: Ints) -> Entries:
+        """What the registry says of some series."""
+        pair = self.places.column(0)[series]
+        sensor, metric = (self.pairs[name][pair].astype(np.int64) for name in ("sensor", "metric"))
+        return self._roll.entries(self.sensors, sensor, self._codes, metric)
+
     def _attributes(self, series: Ints) -> _Attributes:
         pair, cell = self.places.column(0)[series], self.places.column(1)[series]
         metric = self.pairs["metric"][pair].astype(np.int64)
-        entry = self._roll.entries(
-            self.sensors, self.pairs["sensor"][pair].astype(np.int64), self._codes, metric
-        )
+        entry = self._entries(series)
         # A metric that is gone has no period, and no row of the registry counts for it.
         there = metric != _NONE
         period = np.where(entry.period_ms > 0, entry.period_ms, self._metrics.period_ms[metric])
@@ -175,7 +219,7 @@ class SeriesIndex:
         self.pairs["fixed"][pairs] = roll.entries(self.sensors, sensor, self._codes, metric).cell
         found = self._attributes(np.arange(len(self.series)))
         changed = np.zeros(len(self.series), np.bool_)
-        for name in _SERIES:
+        for name in _ANNOUNCED:
             changed |= self.series[name] != getattr(found, name)
             self.series[name][:] = getattr(found, name)
         self._pending.append(np.flatnonzero(changed))
@@ -186,7 +230,8 @@ class SeriesIndex:
             return
         rows = self._roll.named(self._codes)
         sensor = self.sensors.adopt(rows.names, rows.sensor)
-        self._series(self._pairs(sensor, rows.metric), rows.cell)
+        nowhere = np.full(len(rows.cell), NOWHERE)
+        self._series(self._pairs(sensor, rows.metric), rows.cell, nowhere, nowhere)
 
     def announce(self) -> NewSeries | None:
         """The series that are new or changed since the last call, each once; None if there are none."""
@@ -204,6 +249,8 @@ class SeriesIndex:
             period=self.series["period"][series],
             retired=self.series["retired"][series],
             registered=self.series["registered"][series],
+            lon=self.series["lon"][series],
+            lat=self.series["lat"][series],
         )
 
     def state(self) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from flows.pieces import BEFORE, MAX_DISORDER, AreaFrame, AreaPiece, Clocks, Pla
 from flows.publisher import Early, Published, Publisher, Windows
 from flows.recent_frames import RecentFrames
 from indicators.evaluate import Evaluation, Frame
+from indicators.latest import NEVER
 from indicators.layout import Cells, Layout
 from indicators.plan import IndicatorPlan
 from indicators.shard import Shard
@@ -44,7 +45,9 @@ class ShardLane:
         self.plan = city.plan
         self.name = name
         self.clocks = Clocks(senders)
-        self.shard = Shard(city.plan, city.calendar, Cells(city.areas.locate, city.grid.tile))
+        self.shard = Shard(
+            city.plan, city.calendar, Cells(city.areas.locate, city.grid.tile, city.grid.center)
+        )
         self.early = EarlyJudge(city.plan, self.shard)
         self.intake = Intake(city.plan, self.shard, self.early.readings)
         self.recent = [RecentFrames(p, self.shard) for p in city.plan.indicators]
@@ -57,9 +60,13 @@ class ShardLane:
         self._text = np.empty(0, "S1")
         self._trimmed = BEFORE
 
-    def start(self, begin: int) -> None:
-        """Begin the windows at an instant, the same in all lanes; nothing is taken before."""
+    def start(self, begin: int, since: int = NEVER) -> None:
+        """Begin the windows at an instant, the same in all lanes; nothing is taken before.
+
+        ``since`` is the flow's first watermark, before which no case is known.
+        """
         self.begin, self.closed = begin, begin - 1
+        self.shard.since = since
 
     def take(self, pieces: Iterable[ShardPiece | PlacedCases]) -> tuple[Published, list[AreaPiece]]:
         """Take pieces in order of arrival; act as far as the clocks allow."""
@@ -90,7 +97,9 @@ class ShardLane:
         if self.watch is not None:
             self.watch.look(self.shard, until, final=final)
         self._forget(until)
-        return out, [AreaPiece(self.name, clock, self.begin, self.intake.births(), frames, above)]
+        return out, [
+            AreaPiece(self.name, clock, self.begin, self.intake.births(), frames, above, self.shard.since)
+        ]
 
     def _close(
         self, until: int, early: dict[int, Early], early_before: int, out: Published

@@ -140,7 +140,7 @@ class ShardShell(StatefulBatchLogic[Item, Item, Any]):
         with timed("shards"):
             lane = self._lane = self._lane or self._built(values[0].key)
             self._held += [item.piece for item in values]
-            if lane.closed == BEFORE and not _started(lane, min(item.begin for item in values)):
+            if lane.closed == BEFORE and not _started(lane, values):
                 return [], StatefulBatchLogic.RETAIN
             held, self._held = self._held, []
             out, pieces = lane.take(held)
@@ -212,11 +212,12 @@ class IncidentsShell(StatefulBatchLogic[Item, Item, Any]):
         return self._run.frozen("incidents", self._step.state)
 
 
-def _started(lane: ShardLane, begin: int) -> bool:
+def _started(lane: ShardLane, values: list[Item]) -> bool:
     """Begin the lane's windows where the city's begin, if that is known."""
+    begin = min(item.begin for item in values)
     if begin == FINAL:
         return False
-    lane.start(begin)
+    lane.start(begin, min(item.since for item in values))
     return True
 
 

@@ -13,6 +13,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from indicators import held
 from indicators.expression import Aggregate, Metric, Node
 from indicators.latest import NEVER
 from indicators.slices import Channel, Ints
@@ -175,61 +176,6 @@ def _seen(w: Window, node: Aggregate) -> Floats:
     return ((ts > NEVER) & (ts > w.at[:, None] - span) & live).astype(np.float64)
 
 
-@dataclass(frozen=True)
-class Held:
-    """The pieces of time over which readings hold, inside the windows."""
-
-    packed: Packed
-    held: Ints
-
-    @classmethod
-    def of(cls, w: Window) -> Held:
-        """How long each reading holds inside its window: until the next, at most 3 periods (R12)."""
-        hold = w.store.hold
-        p = w.packed(before=int(hold.max(initial=0)))
-        end = w.at[p.row // w.store.n] if w.store.n else p.row
-        nxt = end.copy()
-        same = p.row[1:] == p.row[:-1]
-        nxt[:-1][same] = p.ts[1:][same]
-        stop = np.minimum(nxt, p.ts + hold[p.row % max(w.store.n, 1)])
-        held = np.minimum(stop, end) - np.maximum(p.ts, end - w.length)
-        return cls(p, np.maximum(held, 0))
-
-    def sum(self, weights: Floats | Ints) -> Floats:
-        """Per row of the packed readings the sum of weights times held milliseconds."""
-        p = self.packed
-        if not len(p.row):
-            return np.empty(0)
-        return np.add.reduceat(weights * self.held, p.start).astype(np.float64)
-
-
-def _twm(w: Window, _: Aggregate) -> Floats:
-    held = Held.of(w)
-    covered = held.sum(np.ones(len(held.held), np.int64))
-    whole = np.rint(held.packed.value * w.store.kind.scale).astype(np.int64)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return w.scatter(held.packed, held.sum(whole) / covered / w.store.kind.scale)
-
-
-def _observed(w: Window, _: Aggregate) -> Floats:
-    held = Held.of(w)
-    seconds = held.sum(np.ones(len(held.held), np.int64)) / 1000
-    return w.scatter(held.packed, np.where(seconds > 0, seconds, np.nan))
-
-
-def time_outside(w: Window, low: Floats, high: Floats) -> Floats:
-    """Covered seconds with a held value below ``low`` or above ``high``: limits float64[ends, series]."""
-    held = Held.of(w)
-    p = held.packed
-    if not len(p.row):
-        return w.empty()
-    below = p.value < low.ravel()[p.row]
-    above = p.value > high.ravel()[p.row]
-    seconds = held.sum((below | above).astype(np.int64)) / 1000
-    observed = held.sum(np.ones(len(held.held), np.int64)) > 0
-    return w.scatter(p, np.where(observed, seconds, np.nan))
-
-
 def _leq(w: Window, _: Aggregate) -> Floats:
     p = w.own
     if not len(p.row):
@@ -290,8 +236,8 @@ AGGREGATES: dict[str, Callable[[Window, Aggregate], Floats]] = {
     "max": _max,
     "last": _last,
     "seen": _seen,
-    "twm": _twm,
-    "observed": _observed,
+    "twm": held.twm,
+    "observed": held.observed,
     "leq": _leq,
     "harmonic_mean": _harmonic_mean,
     "median": _median,
@@ -311,16 +257,17 @@ def aggregate(w: Window, node: Aggregate) -> Floats:
         if where.any():
             single = np.maximum(found, 1) if node.fn == "harmonic_mean" else found
             values = np.where(where, single, values)
-    return np.where(_enough(w, node), values, np.nan)
+    return enough(w, node, values)
 
 
-def _enough(w: Window, node: Aggregate) -> NDArray[np.bool_] | bool:
-    enough: NDArray[np.bool_] | bool = True
+def enough(w: Window, node: Aggregate, values: Floats) -> Floats:
+    """The values where ``need`` and ``cover`` are met, NaN elsewhere."""
+    met: NDArray[np.bool_] | bool = True
     if node.need is not None:
-        enough = le(node.need, w.count.astype(np.float64))
+        met = le(node.need, w.count.astype(np.float64))
     minutes = w.count * w.store.period
     if node.need_ms is not None:
-        enough = enough & (minutes >= node.need_ms)
+        met = met & (minutes >= node.need_ms)
     if node.cover is not None:
-        enough = enough & le(node.cover, minutes / w.length)
-    return enough
+        met = met & le(node.cover, minutes / w.length)
+    return np.where(met, values, np.nan)

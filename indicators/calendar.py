@@ -104,6 +104,36 @@ class Calendar:
         local = (ends + shift) % DAY
         return np.where(local == 0, DAY, local)
 
+    def last_span(self, ends: NDArray[np.int64], begin: int, end: int) -> NDArray[np.int64]:
+        """Begin and end of the last daily local span (begin, end] that is over at each instant: int64[n, 2].
+
+        ``begin`` and ``end`` in ms since local midnight; the end may lie on the next day.
+
+        >>> at_noon = np.array([1_719_979_200_000])
+        >>> (at_noon[0] - Calendar().last_span(at_noon, 2 * HOUR, 4 * HOUR)) // HOUR
+        array([[10,  8]])
+        """
+        if self._fixed_offset(int(ends.min()) - DAY, int(ends.max())) is not None:
+            stop = ends - (self.time_of_day(ends) - end) % DAY
+            return np.stack((stop - (end - begin) % DAY, stop), axis=1)
+        return np.array([self._span_before(t, begin, end) for t in ends.tolist()], np.int64).reshape(-1, 2)
+
+    def _span_before(self, t: int, begin: int, end: int) -> tuple[int, int]:
+        day = datetime.fromtimestamp(t / 1000, self.zone).date()
+        stop = self._at(day, end)
+        while stop > t:
+            day -= timedelta(days=1)
+            stop = self._at(day, end)
+        return self._at(day if begin < end else day - timedelta(days=1), begin), stop
+
+    def _at(self, day: date, clock: int) -> int:
+        """When the clock shows a time of a day, ms; 24:00 is the next midnight."""
+        if clock == DAY:
+            return self._midnight(day + timedelta(days=1))
+        hours, minutes = divmod(clock // 60_000, 60)
+        at = datetime(day.year, day.month, day.day, hours, minutes, tzinfo=self.zone)
+        return int(at.timestamp() * 1000)
+
     def within(self, ends: NDArray[np.int64], begin: int, end: int) -> NDArray[np.bool_]:
         """Whether each instant lies in the daily local span (begin, end], which may cross midnight.
 

@@ -37,7 +37,9 @@ KEPT = 512
 _KEEPING = frozenset(
     {"twm", "observed", "time_outside", "leq", "harmonic_mean", "median", "percentile", "slope"}
 )
-_NOT_IN_HISTORY = frozenset({"median", "percentile", "slope", "leq", "harmonic_mean", "time_outside"})
+_NOT_IN_HISTORY = frozenset(
+    {"median", "percentile", "slope", "leq", "harmonic_mean", "time_outside", "lowest_mean"}
+)
 _FINAL_STATUSES = frozenset({"reported", "accepted", "rejected", "closed"})
 _HISTORY = frozenset(name for name, f in FUNCTIONS.items() if f.section == "history")
 _NONE = Const(math.nan)

@@ -14,6 +14,7 @@ from indicators.expression import Apply, CaseSet, CaseValue, Node, Reduce, Union
 from indicators.layout import Layout
 from indicators.partials import Partial
 from indicators.plan import IndicatorPlan
+from indicators.points import NOWHERE
 from indicators.shard import Shard
 from indicators.slices import Ints
 
@@ -23,19 +24,24 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Selected:
-    """The members of a set among the cases of one event type at one instant."""
+    """The members of a set among the cases of one event type at one instant.
+
+    ``time`` is that of the first transition that makes a case a member.
+    """
 
     event: str
     at: CasesAt
     member: Flags
     deadline: Ints | None
+    time: Ints
 
     def united(self, other: Selected) -> Selected:
         """Members of either; a member of both keeps its deadline here."""
         deadline = self.deadline
         if deadline is not None and other.deadline is not None:
             deadline = np.where(self.member, deadline, other.deadline)
-        return Selected(self.event, self.at, self.member | other.member, deadline)
+        time = np.minimum(self.time, other.time)
+        return Selected(self.event, self.at, self.member | other.member, deadline, time)
 
     @property
     def cells(self) -> Ints:
@@ -46,8 +52,9 @@ class Selected:
 class CaseEvaluation:
     """Case expressions of one indicator at all window ends of one call."""
 
-    def __init__(self, shard: Shard, plan: IndicatorPlan, ends: Ints, layout: Layout) -> None:
-        """Nothing is computed before it is asked for."""
+    def __init__(self, shard: Shard, plan: IndicatorPlan, ends: Ints, layout: Layout, window: int) -> None:
+        """Nothing is computed before it is asked for; ``window`` is that of sets without their own, ms."""
+        self.window = window
         self.plan = plan
         self.shard = shard
         self.ends = ends
@@ -81,10 +88,11 @@ class CaseEvaluation:
     def _select(self, node: CaseSet, event: str, t: int) -> Selected:
         at = self.view(event, t)
         here = self.layout.columns(np.maximum(at.cases.cell[: at.cases.n], 0)) >= 0
-        window = node.window or self.plan.indicator.window_ms
+        window = node.window or self.window
         deadline: Ints | None = None
+        time = at.first_entered(node.statuses, window) if node.fn == "entered" else at.reported()
         if node.fn == "entered":
-            member = at.entered(node.statuses, window)
+            member = (time != FOREVER) & at.visible()
             if node.without:
                 member &= at.first(node.without) == FOREVER
         elif node.fn == "due":
@@ -100,7 +108,7 @@ class CaseEvaluation:
                 begin = at.first(node.since)
                 member &= (begin > t - window) & (begin <= t)
                 deadline = at.deadline(node.since, None)
-        return Selected(event, at, member & here, deadline)
+        return Selected(event, at, member & here, deadline, time)
 
     def values(self, node: Node, t: int) -> list[tuple[Selected, Floats]]:
         """A case expression at one instant: a value per member, per event type."""
@@ -119,6 +127,8 @@ class CaseEvaluation:
 
     def reduce(self, node: Reduce) -> Partial:
         """One reduction over cases, in the layout's columns."""
+        if node.fn == "number" and (count := self._entered(node.args[0])) is not None:
+            return Partial("number", ("add", "add"), (count, count), zero=True)
         rows, values = [], []
         for i, t in enumerate(self.ends.tolist()):
             for part, value in self.values(node.args[0], t):
@@ -128,6 +138,19 @@ class CaseEvaluation:
         value = np.concatenate([*values, np.empty(0)])
         known = ~np.isnan(value)
         return self._partial(node, row[known], value[known])
+
+    def _entered(self, node: Node) -> Ints | None:
+        """The size of a set of cases that entered a status, int64[ends, cells]; None for other sets."""
+        if not isinstance(node, CaseSet) or node.fn != "entered" or node.without:
+            return None
+        out = np.zeros((len(self.ends), self.layout.size), np.int64)
+        for event in node.events:
+            cases = self.shard.type_cases(event)
+            end, number = cases.entered(node.statuses, self.ends, node.window or self.window)
+            column = self.layout.columns(cases.cell[number])
+            inside = column >= 0
+            np.add.at(out, (end[inside], column[inside]), 1)
+        return out
 
     def _partial(self, node: Reduce, row: Ints, value: Floats) -> Partial:
         shape = (len(self.ends), self.layout.size)
@@ -147,11 +170,31 @@ class CaseEvaluation:
         ufunc.at(out, row, value)
         return Partial(node.fn, (op,), (out.reshape(shape),))
 
+    def points(self, node: Node) -> tuple[Ints, Floats]:
+        """Row (end * size + column) and, per member of a set, position, time, channel and a 1."""
+        rows, values = [np.empty(0, np.int64)], [np.empty((0, 5))]
+        for i, t in enumerate(self.ends.tolist()):
+            for part in self.members(node, t):
+                number = np.flatnonzero(part.member)
+                lon, lat, channel, heard = part.at.cases.places_of(number).T
+                unknown = lon == NOWHERE
+                if unknown.any():
+                    lon, lat = lon.copy(), lat.copy()
+                    lon[unknown], lat[unknown] = self.shard.cells.centres(part.cells[unknown])
+                time, channel = part.time[number], np.where(heard <= t, channel, 0)
+                rows.append(self.layout.columns(part.cells) + i * self.layout.size)
+                values.append(np.stack((lon, lat, time, channel, np.ones(len(number))), axis=1))
+        return np.concatenate(rows), np.concatenate(values)
+
     def counted(self) -> Ints:
         """Cases in the indicator's sets: int64[ends, cells]."""
         out = np.zeros((len(self.ends), self.layout.size), np.int64)
-        for i, t in enumerate(self.ends.tolist()):
-            for node in self.plan.case_sets:
+        for node in self.plan.case_sets:
+            count = self._entered(node)
+            if count is not None:
+                out += count
+                continue
+            for i, t in enumerate(self.ends.tolist()):
                 for part in self.members(node, t):
                     np.add.at(out[i], self.layout.columns(part.cells), 1)
         return out

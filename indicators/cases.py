@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indicators.functions import STATUSES
+from indicators.points import NOWHERE
 
 Ints = NDArray[np.int64]
 
@@ -23,11 +24,28 @@ SEVERITY_FACTOR = np.array([1.0, 1.0, 0.5, 0.25, 0.125])
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a case is: longitude and latitude in 1e-9 degree, NOWHERE where only the cell is known.
+
+    ``channel`` is a hash of the channel it came by, 0 for none, known from ``heard`` (ms) on.
+    """
+
+    lon: int = NOWHERE
+    lat: int = NOWHERE
+    channel: int = 0
+    heard: int = FOREVER
+
+
+NO_PLACE = Place()
+"""Nothing but the cell is known."""
+
+
+@dataclass(frozen=True, slots=True)
 class CaseRow:
     """A case as it is now known: replaces what was known before.
 
     ``cell`` is the shard's cell number, -1 when the case has no place here (any more); ``located`` the time
-    of the record that gave its place; the three columns are its transitions.
+    of the record that gave its place; the three columns are its transitions, ``place`` says it more exactly.
     """
 
     case: int
@@ -36,6 +54,7 @@ class CaseRow:
     status: NDArray[np.int8]
     ts: Ints
     severity: NDArray[np.int8]
+    place: Place = NO_PLACE
 
 
 class TypeCases:
@@ -51,6 +70,7 @@ class TypeCases:
         self._number: dict[int, int] = {}
         self._rows: dict[int, CaseRow] = {}
         self._flat: tuple[Ints, NDArray[np.int8], Ints, NDArray[np.int8]] | None = None
+        self._into: dict[tuple[str, ...], tuple[Ints, Ints]] = {}
 
     def put(self, row: CaseRow) -> int:
         """Take a case as it is now known; the cell it lay in before, -1 for none."""
@@ -72,6 +92,11 @@ class TypeCases:
         self.cell = np.concatenate((self.cell, np.full(more, -1, np.int64)))
         self.located = np.concatenate((self.located, np.full(more, FOREVER, np.int64)))
 
+    def places_of(self, numbers: Ints) -> Ints:
+        """Longitude, latitude, channel and when it was heard of each of some cases: int64[n, 4]."""
+        found = [self._rows[number].place for number in numbers.tolist()]
+        return np.array([(p.lon, p.lat, p.channel, p.heard) for p in found], np.int64).reshape(-1, 4)
+
     def rows(self) -> list[CaseRow]:
         """The cases as last put, for a snapshot."""
         return list(self._rows.values())
@@ -84,6 +109,7 @@ class TypeCases:
     def flat(self) -> tuple[Ints, NDArray[np.int8], Ints, NDArray[np.int8]]:
         """Case number, status, time and severity of every transition, by time."""
         if self._flat is None:
+            self._into = {}
             rows = [(number, row) for number, row in self._rows.items() if row.cell >= 0 and len(row.ts)]
             numbers = np.repeat(
                 np.array([number for number, _ in rows], np.int64),
@@ -96,6 +122,25 @@ class TypeCases:
             severity = np.concatenate([none, *(row.severity for _, row in rows)])
             self._flat = numbers[order], status[order], ts[order], severity[order]
         return self._flat
+
+    def entered(self, statuses: tuple[str, ...], ends: Ints, window: int) -> tuple[Ints, Ints]:
+        """Which cases entered any of the statuses inside (end - window, end] of which end, each pair once.
+
+        Positions of ends and numbers of cases that have a place by then: two int64[n].
+        """
+        number, status, ts, _ = self.flat
+        if statuses not in self._into:
+            into = np.isin(status, [STATUS[s] for s in statuses])
+            self._into[statuses] = number[into], ts[into]
+        number, ts = self._into[statuses]
+        low, high = (np.searchsorted(ts, at, side="right") for at in (ends - window, ends))
+        counts = high - low
+        end = np.repeat(np.arange(len(ends)), counts)
+        row = np.arange(len(end)) - np.repeat(np.cumsum(counts) - counts, counts) + low[end]
+        pairs = np.unique(end * max(self.n, 1) + number[row])
+        end, number = pairs // max(self.n, 1), pairs % max(self.n, 1)
+        there = (self.cell[number] >= 0) & (self.located[number] <= ends[end])
+        return end[there], number[there]
 
     def at(self, t: int) -> CasesAt:
         """The cases as they were at an instant."""
@@ -152,6 +197,11 @@ class CasesAt:
         out = np.zeros(self.cases.n, bool)
         out[self._number[wanted]] = True
         return out & self.visible()
+
+    def first_entered(self, statuses: tuple[str, ...], window: int) -> Ints:
+        """Time of each case's first transition into one of the statuses inside (t - window, t]."""
+        wanted = np.isin(self._status, [STATUS[s] for s in statuses]) & (self._ts > self.t - window)
+        return self._earliest(wanted)
 
     def visible(self) -> NDArray[np.bool_]:
         """Whether each case has a place here by t."""

@@ -63,7 +63,7 @@ class Catalogue:
             CatalogueError: a file or an indicator cannot be used; nothing is taken then.
 
         >>> len(Catalogue.load().indicators)
-        62
+        84
         """
         metrics = Metrics.load()
         shipped = read(files([SHIPPED]), metrics)

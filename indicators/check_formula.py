@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 
 from indicators.arguments import FormulaArgumentError, Slot, assign, convert_one
 from indicators.calls import Context
-from indicators.compiler import Compiler, Formula, not_an_area, unevaluated, used
+from indicators.compiler import Compiler, Formula, not_an_area, used
 from indicators.expression import Node
 from indicators.functions import FUNCTIONS
 from indicators.metrics import Metrics
@@ -134,9 +134,7 @@ class _Check:
             inside = self.all_right(_operands(at))
         if not inside:
             return None
-        found = self.tried(at)
-        self.warn_unevaluated(at, found)
-        return found
+        return self.tried(at)
 
     def tried(self, at: ast.expr) -> Node | None:
         self.compiler.expanded = 0
@@ -150,12 +148,6 @@ class _Check:
         # First all, then the verdict: a fault in one must not hide those of the next.
         found = [self.right(at) is not None for at in given]
         return all(found)
-
-    def warn_unevaluated(self, at: ast.expr, node: Node | None) -> None:
-        name = at.func.id if isinstance(at, ast.Call) and isinstance(at.func, ast.Name) else ""
-        if node is not None and name in unevaluated((node,)):
-            message = f"{name}(...) can be checked but not computed yet; write it without"
-            self.faults.append(self.program.error(at, message))
 
     # -- calls -----------------------------------------------------------------------------------------
 

@@ -32,7 +32,7 @@ from indicators.signatures import Parameter, Role, Takes
 from indicators.syntax import FormulaError, Program, parse
 from indicators.typing_rules import accepts, describe, role
 
-__all__ = ["Compiler", "Formula", "FormulaError", "compile_flag", "compile_formula", "unevaluated", "used"]
+__all__ = ["Compiler", "Formula", "FormulaError", "compile_flag", "compile_formula", "used"]
 
 MAX_EXPANDED = 4_000
 """Nodes of a value or a part once the parts in it are expanded."""
@@ -138,20 +138,6 @@ def used(nodes: Sequence[Node]) -> tuple[tuple[str, ...], tuple[str, ...]]:
         elif isinstance(node, CaseSet):
             events.update(dict.fromkeys(node.events))
     return tuple(codes), tuple(events)
-
-
-def unevaluated(nodes: Sequence[Node]) -> tuple[str, ...]:
-    """The functions in nodes that can be checked but not computed yet, each once.
-
-    >>> unevaluated([Despike("wind_gust", 2.0)])
-    ('despike',)
-    """
-    names: dict[str, None] = {}
-    for node in (n for root in nodes for n in walk(root)):
-        name = "despike" if isinstance(node, Despike) else getattr(node, "fn", "")
-        if name in FUNCTIONS and not FUNCTIONS[name].evaluated:
-            names[name] = None
-    return tuple(names)
 
 
 class _Compiler:

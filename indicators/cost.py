@@ -153,7 +153,7 @@ def slices_read(window: int, length: int) -> int:
     """
     fine = max(1, window // length)
     step = max(1, _HOUR // length)
-    return fine if fine <= 2 * step else fine // step + fine % step
+    return fine if fine < step else fine // step + fine % step
 
 
 def _add_slices(found: dict[str, float], code: str, window: int, plan: Plan, series: int) -> None:

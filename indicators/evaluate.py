@@ -6,34 +6,42 @@ cells of the indicator's layout. What comes out merges exactly into any area (FO
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from indicators.aggregates import HELD, REACHING, Window, aggregate, holds, time_outside
+from indicators.aggregates import HELD, REACHING, Window, aggregate, enough, holds
 from indicators.calendar import Calendar
 from indicators.case_values import CaseEvaluation
+from indicators.clock_spans import lowest_mean
 from indicators.elementwise import apply
 from indicators.expression import (
     Aggregate,
     Apply,
     Clock,
     Const,
+    Despike,
     Kind,
     Node,
     Reduce,
     Setting,
-    walk,
 )
+from indicators.held import time_outside
+from indicators.history import LACKS, OF_SERIES, Past, metrics_of
 from indicators.latest import NEVER
 from indicators.layout import AreaGroups, Layout, Universe
-from indicators.partials import Column, Partial, group
+from indicators.partials import Column, Partial
 from indicators.plan import COUNTERS, IndicatorPlan, metric_of, tested
+from indicators.point_reductions import OF_POINTS, of_points
+from indicators.series_history import lacks, of_series
+from indicators.series_reductions import SERIES_REDUCTIONS
 from indicators.shard import Shard
 from indicators.slices import Ints
+from indicators.slopes import slope
+from indicators.spikes import Despiked
 
 Floats = NDArray[np.float64]
 Rows = TypeVar("Rows", Ints, Floats)
@@ -47,18 +55,22 @@ class Frame:
     """One indicator's partials for T window ends and A cells or areas.
 
     ``evidence`` carries, in order: readings and cases counted; per metric the sensors with a value; per
-    metric the sensors expected; inputs not older than 30 days. All add.
+    metric the sensors expected; inputs not older than 30 days. All add. ``partials`` are those of the plan's
+    reductions, then those of its ``pasts``. ``since`` is when the records began: before, no case is known.
     """
 
     index: int
     ends: Ints
     partials: tuple[Partial, ...]
     evidence: Partial
+    since: int = NEVER
 
     def part(self, first: int, last: int) -> Frame:
         """The window ends first <= i < last."""
         parts = tuple(p.part(first, last) for p in self.partials)
-        return Frame(self.index, self.ends[first:last], parts, self.evidence.part(first, last))
+        return replace(
+            self, ends=self.ends[first:last], partials=parts, evidence=self.evidence.part(first, last)
+        )
 
     def at(self, where: Ints, size: int) -> Frame:
         """The same in a wider table of areas: column j moves to ``where[j]``."""
@@ -79,7 +91,9 @@ class Frame:
         """Consecutive window ends of the same areas."""
         parts = tuple(Partial.stacked(p) for p in zip(*(f.partials for f in frames), strict=True))
         ends = np.concatenate([f.ends for f in frames])
-        return Frame(frames[0].index, ends, parts, Partial.stacked([f.evidence for f in frames]))
+        return replace(
+            frames[0], ends=ends, partials=parts, evidence=Partial.stacked([f.evidence for f in frames])
+        )
 
     def patch(self, ends: Ints, where: Ints, new: Frame) -> None:
         """Overwrite some window ends (positions) and columns by a frame of just those."""
@@ -89,7 +103,7 @@ class Frame:
     def columns(self, ends: Ints, where: Ints) -> Frame:
         """Some window ends (positions) of some columns."""
         parts = tuple(p.only(ends, where) for p in self.partials)
-        return Frame(self.index, self.ends[ends], parts, self.evidence.only(ends, where))
+        return replace(self, ends=self.ends[ends], partials=parts, evidence=self.evidence.only(ends, where))
 
     @staticmethod
     def joined(frames: Sequence[Frame]) -> Frame:
@@ -105,23 +119,46 @@ class Evaluation:
     plan: IndicatorPlan
     shard: Shard
     ends: Ints
+    window_ms: int = 0
     layout: Layout = field(init=False)
     _windows: dict[tuple[str, int, int], Window] = field(default_factory=dict)
     _series: dict[Aggregate, Floats] = field(default_factory=dict)
+    _histories: dict[tuple[Apply, tuple[str, ...]], Floats] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Fix the columns."""
+        self.window_ms = self.window_ms or self.plan.indicator.window_ms
         self.layout = self.shard.layout(self.plan)
-        self.cases = CaseEvaluation(self.shard, self.plan, self.ends, self.layout)
+        self.cases = CaseEvaluation(self.shard, self.plan, self.ends, self.layout, self.window_ms)
 
     def frame(self) -> Frame:
         """The partials of every reduction, and the evidence."""
         partials = tuple(self.reduce(node) for node in self.plan.reductions)
-        return Frame(self.plan.index, self.ends, partials, self.evidence())
+        past = self.past() if self.plan.pasts else ()
+        return Frame(self.plan.index, self.ends, (*partials, *past), self.evidence(), self.shard.since)
+
+    def moved(self, ends: Ints, window: int = 0) -> Evaluation:
+        """The same indicator at other ends, with windows of another length."""
+        return Evaluation(self.plan, self.shard, ends, window or self.window_ms)
+
+    def past(self) -> tuple[Partial, ...]:
+        """The partials of the plan's ``pasts``; windows of equal length are evaluated together."""
+        found: dict[Past, Partial] = {}
+        for window in dict.fromkeys(past.moment.window for past in self.plan.pasts):
+            own = [past for past in self.plan.pasts if past.moment.window == window]
+            backs = np.array(sorted({past.moment.back for past in own}), np.int64)
+            ends = np.unique(self.ends[:, None] - backs)
+            there = self.moved(ends, window)
+            every = np.arange(self.layout.size)
+            whole = {node: there.reduce(node) for node in dict.fromkeys(past.node for past in own)}
+            for past in own:
+                rows = np.searchsorted(ends, self.ends - past.moment.back)
+                found[past] = whole[past.node].only(rows, every)
+        return tuple(found[past] for past in self.plan.pasts)
 
     def window(self, code: str, length: int | None = None, offset: int = 0) -> Window:
         """The windows of a metric, made once."""
-        length = length or self.plan.indicator.window_ms
+        length = length or self.window_ms
         key = (code, length, offset)
         if key not in self._windows:
             self._windows[key] = Window(self.shard.store(code), self.ends, length, offset)
@@ -132,6 +169,8 @@ class Evaluation:
     def reduce(self, node: Reduce) -> Partial:
         """One reduction's partial, in the layout's columns."""
         kind = node.args[0].kind
+        if node.fn in OF_POINTS:
+            return of_points(node, self)
         if kind is Kind.CASES:
             return self.cases.reduce(node)
         if kind is Kind.READINGS:
@@ -184,7 +223,7 @@ class Evaluation:
         """The engine's own counter over the indicator's window: int64[ends, cells]."""
         counters = self.shard.counters
         high = counters.number(self.ends)
-        low = counters.number(self.ends - self.plan.indicator.window_ms)
+        low = counters.number(self.ends - self.window_ms)
         size = self.shard.cells.n
         rows = [counters.total(name, a, b, size) for a, b in zip(low.tolist(), high.tolist(), strict=True)]
         return np.stack(rows)[:, self.layout.cells]
@@ -202,13 +241,13 @@ class Evaluation:
         return Partial(node.fn, ("add",), (counts,), q=node.params[0], row=row, value=value)
 
     def _over_series(self, node: Reduce) -> Partial:
-        codes = tuple(dict.fromkeys(metric_of(n.source) for n in _aggregates(node)))
+        codes = metrics_of(node)
         universe = self.shard.universe(codes)
         known = universe.known(self.ends)
         args = [np.where(known, self.series(arg, codes, universe), np.nan) for arg in node.args]
         if node.fn == "quantile":
             return self._series_values(node, universe, args[0])
-        part = _REDUCE[node.fn](node, universe, args)
+        part = SERIES_REDUCTIONS[node.fn](node, universe, args)
         return part.at(self.layout.columns(universe.cells), len(self.ends), self.layout.size)
 
     def _series_values(self, node: Reduce, universe: Universe, values: Floats) -> Partial:
@@ -225,18 +264,36 @@ class Evaluation:
             code = metric_of(node.source)
             return universe.take(codes.index(code), self.aggregate(node))
         if isinstance(node, Apply):
+            if node.fn in OF_SERIES or node.fn == LACKS:
+                return self._history(node, codes, universe)
             args = [self.series(a, codes, universe) for a in node.args]
             return apply(node.fn, args, node.params)
         return self.scalar(node)
+
+    def _history(self, node: Apply, codes: tuple[str, ...], universe: Universe) -> Floats:
+        if (node, codes) not in self._histories:
+            inner = node.args[0]
+            if node.fn == LACKS and isinstance(inner, Apply):
+                found = lacks(inner, codes, universe, self)
+            else:
+                found = of_series(node, codes, universe, self)
+            self._histories[node, codes] = found
+        return self._histories[node, codes]
 
     def aggregate(self, node: Aggregate) -> Floats:
         """A per-series aggregate: float64[ends, series], NaN for series not known by then."""
         found = self._series.get(node)
         if found is None:
             window = self.window(metric_of(node.source), node.window, node.offset)
-            if node.fn == "time_outside":
+            if isinstance(node.source, Despike):
+                window = Despiked.of(window, node.source.factor)
+            if node.fn == "lowest_mean":
+                values = lowest_mean(window, node, self.shard.calendar)
+            elif node.fn == "time_outside":
                 limits = [self._limit(window, p) for p in node.params]
                 values = time_outside(window, limits[0], limits[1])
+            elif node.fn == "slope":
+                values = enough(window, node, slope(window, node))
             else:
                 values = aggregate(window, node)
             found = np.where(window.store.known(self.ends), values, np.nan)
@@ -245,7 +302,7 @@ class Evaluation:
 
     def _limit(self, window: Window, node: Node) -> Floats:
         """A limit of ``time_outside`` for each series of its metric, matched by sensor and cell."""
-        codes = (window.store.kind.code, *dict.fromkeys(metric_of(n.source) for n in _aggregates(node)))
+        codes = (window.store.kind.code, *metrics_of(node))
         universe = self.shard.universe(codes)
         rows = np.broadcast_to(self.series(node, codes, universe), (len(self.ends), universe.size))
         out = np.full(window.shape, np.nan)
@@ -314,69 +371,3 @@ def scalar(node: Node, ends: Ints, calendar: Calendar, settings: Mapping[str, fl
     if isinstance(node, Clock):
         return calendar.within(ends, node.begin, node.end).astype(np.float64)[:, None]
     raise TypeError(f"{type(node).__name__} is no scalar")
-
-
-def _aggregates(node: Node) -> Iterator[Aggregate]:
-    return (n for n in walk(node) if isinstance(n, Aggregate))
-
-
-def _sum_rows(universe: Universe, rows: Rows, op: str = "add") -> Rows:
-    """Reduce the rows [T, U] of each cell: [T, cells]."""
-    return cast("Rows", group(op, rows, np.arange(universe.size), universe.start))
-
-
-def _number(node: Reduce, universe: Universe, args: list[Floats]) -> Partial:
-    known = (~np.isnan(args[0])).astype(np.int64)
-    true = (args[0] == 1).astype(np.int64)
-    return Partial(node.fn, ("add", "add"), (_sum_rows(universe, known), _sum_rows(universe, true)))
-
-
-def _total(node: Reduce, universe: Universe, args: list[Floats]) -> Partial:
-    known = ~np.isnan(args[0])
-    values = np.where(known, args[0], 0.0)
-    columns = (_sum_rows(universe, known.astype(np.int64)), _sum_rows(universe, values))
-    return Partial(node.fn, ("add", "add"), columns)
-
-
-def _ratio(node: Reduce, universe: Universe, args: list[Floats]) -> Partial:
-    both = ~(np.isnan(args[0]) | np.isnan(args[1]))
-    above, below = np.where(both, args[0], 0.0), np.where(both, args[1], 0.0)
-    columns = (
-        _sum_rows(universe, both.astype(np.int64)),
-        _sum_rows(universe, below),
-        _sum_rows(universe, above),
-    )
-    return Partial(node.fn, ("add",) * 3, columns)
-
-
-def _share(node: Reduce, universe: Universe, args: list[Floats]) -> Partial:
-    if len(args) > 1:
-        weight = np.where(np.isnan(args[0]), np.nan, args[1])
-        return replace(
-            _ratio(node, universe, [np.where(args[0] == 1, weight, 0 * weight), weight]), fn="share"
-        )
-    known = (~np.isnan(args[0])).astype(np.int64)
-    counted = _sum_rows(universe, known)
-    true = _sum_rows(universe, (args[0] == 1).astype(np.int64))
-    return Partial(node.fn, ("add",) * 3, (counted, counted, true))
-
-
-def _highest(node: Reduce, universe: Universe, args: list[Floats]) -> Partial:
-    values = np.where(np.isnan(args[0]), -np.inf, args[0])
-    return Partial(node.fn, ("max",), (_sum_rows(universe, values, "max"),))
-
-
-def _lowest(node: Reduce, universe: Universe, args: list[Floats]) -> Partial:
-    values = np.where(np.isnan(args[0]), np.inf, args[0])
-    return Partial(node.fn, ("min",), (_sum_rows(universe, values, "min"),))
-
-
-_REDUCE: dict[str, Callable[[Reduce, Universe, list[Floats]], Partial]] = {
-    "number": _number,
-    "total": _total,
-    "average": _total,
-    "ratio": _ratio,
-    "share": _share,
-    "highest": _highest,
-    "lowest": _lowest,
-}

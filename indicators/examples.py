@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from indicators.calls import Context
-from indicators.compiler import Compiler, unevaluated
+from indicators.compiler import Compiler
 from indicators.contributions import Rows
 from indicators.entry import Entry
 from indicators.expression import Kind, Node
@@ -38,7 +38,7 @@ _MOST = 6
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """The records of an example, and what the formula gives for them; "" while it cannot be computed."""
+    """The records of an example, and what the formula gives for them."""
 
     records: tuple[str, ...]
     result: str
@@ -53,8 +53,6 @@ def example(name: str) -> Example:
     metrics, records = Metrics.load(), tuple(_read()[name])
     text = FUNCTIONS[name].example
     node = Compiler(parse(text), Context(metrics, None), {}).run()
-    if unevaluated((node,)):
-        return Example(records, "")
     flag = role(node) is not Role.NUMBER
     formula = text if node.kind is Kind.AREA else f"{'number' if flag else 'total'}({text})"
     if node.kind is Kind.AREA and flag:

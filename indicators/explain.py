@@ -24,7 +24,7 @@ from indicators.calendar import Calendar
 from indicators.contributions import Rows, contributions, weights
 from indicators.entry import LEVELS
 from indicators.evaluate import Evaluation, Frame
-from indicators.expression import Apply, Const, Node, Reduce
+from indicators.expression import Apply, Const, Node, Reduce, walk
 from indicators.expression_text import formula_text
 from indicators.judge import AreaValues, Judged, judge
 from indicators.plan import IndicatorPlan
@@ -142,7 +142,9 @@ class _Grower:
         text, name, fn = formula_text(node, self.names), self.names.get(node, ""), getattr(node, "fn", "")
         if isinstance(node, Reduce):
             return self.reduction(node, text, name)
-        children = tuple(self.branch(arg) for arg in _arguments(node))
+        # What a function of history takes from other windows alone has no rows in this one.
+        now = all(one in self.rows for one in walk(node) if isinstance(one, Reduce))
+        children = tuple(self.branch(arg) for arg in _arguments(node)) if now else ()
         return Branch(text, name, fn, self.value(node), children)
 
     def reduction(self, node: Reduce, text: str, name: str) -> Branch:

@@ -97,7 +97,6 @@ _REDUCTIONS = (
         "groups of points linked within `radius` metres (default: the same cell) and `within`",
         "按 radius 米（缺省同一网格）与 within 时限单链聚成的组数",
         "clusters(entered(ev_dispute, 'reported'), within='30m')",
-        evaluated=False,
     ),
     Function(
         "apart",
@@ -113,7 +112,6 @@ _REDUCTIONS = (
         "cases farther than `radius` metres from every flagged sensor of the area",
         "与区域内所有报警传感器距离都超过 radius 米的案件数",
         "apart(open(ev_manhole), max(manhole_open) == 1, radius=20)",
-        evaluated=False,
     ),
     Function(
         "largest",
@@ -125,7 +123,6 @@ _REDUCTIONS = (
         "cases of the greatest group by place",
         "同一地点案件数的最大值",
         "largest(entered(ev_ili_case, 'reported'))",
-        evaluated=False,
     ),
 )
 

@@ -17,20 +17,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indicators.calendar import Calendar
-from indicators.cases import STATUS, CaseRow
+from indicators.cases import STATUS, CaseRow, Place
 from indicators.catalogue import Catalogue, Indicator
 from indicators.evaluate import Evaluation
 from indicators.explain import Explanation, explain, share_of
 from indicators.golden_case import DEFAULT_CELL, GoldenCase
-from indicators.golden_notation import CaseStep, SeriesReading
+from indicators.golden_notation import CaseStep, SeriesReading, Spot
 from indicators.judge import Judged, judge
+from indicators.latest import NEVER
 from indicators.layout import Cells
 from indicators.metrics import Metrics
 from indicators.plan import IndicatorPlan, Plan
+from indicators.points import NOWHERE, from_metres
 from indicators.shard import Shard
 from indicators.store import FOREVER
 
 Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 
 class GoldenTown:
@@ -55,11 +58,15 @@ class GoldenTown:
         self.catalogue = Catalogue((indicator,), "", "", dict(case.settings))
         self.plan: IndicatorPlan = Plan(self.catalogue, metrics).indicators[0]
         self._check_end()
-        self.shard = Shard(Plan(self.catalogue, metrics), self.calendar, Cells(_nowhere, _one_tile))
+        self.shard = Shard(
+            Plan(self.catalogue, metrics), self.calendar, Cells(_nowhere, _one_tile, _far_apart)
+        )
+        self.shard.since = NEVER if case.since is None else case.since
         self.cells = sorted(case.cells)
         self.shard.cells.number(np.arange(len(self.cells)))
         self.sensors = sorted(case.sensors)
         self.cases = sorted({t.case for t in case.transitions})
+        self.channels = sorted({t.channel for t in case.transitions if t.channel})
         self.areas = tuple(case.value)
         self._take_readings()
         self._take_cases()
@@ -91,6 +98,8 @@ class GoldenTown:
             np.array([0 if s.retired else FOREVER for s in known]),
             np.zeros(len(rows), np.int64),
         )
+        spots = np.array([_spot(s.spot) for s in known], np.int64)
+        self.shard.stores[metric].stand(series, spots[:, 0], spots[:, 1])
         ts, value = np.array([r.ts for r in rows]), np.array([r.value for r in rows])
         good = (value >= self.metrics.low[metric]) & (value <= self.metrics.high[metric])
         whole = np.rint(value / self.metrics.resolution[metric]).astype(np.int64)
@@ -114,7 +123,15 @@ class GoldenTown:
             np.array([STATUS[step.status] for step in found], np.int8),
             np.array([step.ts for step in found], np.int64),
             np.array([step.severity for step in found], np.int8),
+            self._place(found),
         )
+
+    def _place(self, found: Sequence[CaseStep]) -> Place:
+        lon, lat = _spot(found[0].spot)
+        first = next((step for step in found if step.channel), None)
+        if first is None or first.channel is None:
+            return Place(lon, lat)
+        return Place(lon, lat, 1 + self.channels.index(first.channel), first.ts)
 
     # -- values ----------------------------------------------------------------------------------------
 
@@ -165,6 +182,15 @@ class GoldenTown:
 
 def _nowhere(codes: Ints) -> Ints:
     return np.full((len(codes), 4), -1, np.int64)
+
+
+def _spot(spot: Spot | None) -> tuple[int, int]:
+    return (NOWHERE, NOWHERE) if spot is None else from_metres(*spot)
+
+
+def _far_apart(codes: Ints) -> tuple[Floats, Floats]:
+    """Centres of cells: no two are near one another, nor near the places that cases name."""
+    return np.zeros(len(codes)), codes.astype(np.float64) + 1
 
 
 def _one_tile(codes: Ints) -> Ints:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from indicators.compiler import Formula, FormulaError, compile_flag, compile_formula, unevaluated, used
+from indicators.compiler import Formula, FormulaError, compile_flag, compile_formula, used
 from indicators.durations import DAY, milliseconds
 from indicators.entry import LEVELS, Entry, Level
 from indicators.expression import Metric, Node, Reduce, walk
@@ -194,16 +194,8 @@ def _formulas(entry: Entry, metrics: Metrics, window: int) -> tuple[Formula, Nod
     except FormulaError as error:
         raise ValueError(f"{key}: {error}") from None
     flags = [*needs.values(), *([] if alarm is None else [alarm])]
-    _check_evaluated([formula.value, *formula.parts.values(), *flags])
     _check_flags(formula, flags)
     return formula, alarm, needs
-
-
-def _check_evaluated(roots: list[Node]) -> None:
-    missing = unevaluated(roots)
-    if missing:
-        names = ", ".join(f"{name}(...)" for name in missing)
-        raise ValueError(f"formula: {names} can be checked but not computed yet; write it without")
 
 
 def _check_flags(formula: Formula, flags: list[Node]) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from indicators.slices import Ints, Slice
+from indicators.tiers import Last
 
 NEVER = np.iinfo(np.int64).min
 
@@ -36,11 +37,11 @@ class Latest:
         """A copy of its own."""
         return Latest(self.position, self.ts.copy(), self.value.copy())
 
-    def roll(self, slices: Iterable[Slice]) -> None:
-        """Move over slices in order of time."""
-        for part in slices:
-            rows = part.last_rows()
-            self.ts[part.who], self.value[part.who] = part.ts[rows], part.value[rows]
+    def roll(self, parts: Iterable[Slice | Last]) -> None:
+        """Move over slices or closed steps in order of time."""
+        for part in parts:
+            who, ts, value = part.last()
+            self.ts[who], self.value[who] = ts, value
 
     def remember(self, series: Ints, ts: Ints, value: Ints) -> None:
         """Take readings that came after ``position`` had passed them; of equal times the later one counts."""

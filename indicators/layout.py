@@ -14,16 +14,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indicators.key_table import KeyTable
+from indicators.points import NOWHERE, nanodegrees
 from indicators.slices import Ints
 from indicators.store import MetricStore
 
 TILES = 64
 """Tiles a city's sums are split into: the hash of the level-4 code, modulo this number."""
 
+Floats = NDArray[np.float64]
 Locate = Callable[[Ints], Ints]
 """Cell codes -> int64[n, 4]: uid of community, street, district and city, -1 for none."""
 TileOf = Callable[[Ints], Ints]
 """Cell codes -> the level-4 code of each cell's centre."""
+CentreOf = Callable[[Ints], tuple[Floats, Floats]]
+"""Cell codes -> longitude and latitude of each cell's centre, degrees."""
+
+
+def _unplaced(codes: Ints) -> tuple[Floats, Floats]:
+    return np.zeros(len(codes)), np.zeros(len(codes))
 
 
 def tile_number(tiles: Ints) -> Ints:
@@ -41,9 +49,10 @@ def tile_number(tiles: Ints) -> Ints:
 class Cells:
     """The cells of one shard, numbered in order of appearance: arrays of length ``n``."""
 
-    def __init__(self, locate: Locate, tile_of: TileOf) -> None:
+    def __init__(self, locate: Locate, tile_of: TileOf, centre_of: CentreOf = _unplaced) -> None:
         """No cells yet."""
         self._locate = locate
+        self._centre_of = centre_of
         self._tile_of = tile_of
         self.code = np.empty(0, np.int64)
         self.tile = np.empty(0, np.int64)
@@ -64,6 +73,11 @@ class Cells:
             self.tile = np.concatenate((self.tile, tile_number(self._tile_of(new))))
             self.areas = np.concatenate((self.areas, self._locate(new)))
         return numbers
+
+    def centres(self, cells: Ints) -> tuple[Ints, Ints]:
+        """Longitude and latitude of the centres of some cells, 1e-9 degree."""
+        lon, lat = self._centre_of(self.code[cells])
+        return nanodegrees(lon), nanodegrees(lat)
 
     def restore(self, codes: Ints) -> None:
         """Take up the cells of a snapshot, in their order."""
@@ -130,6 +144,14 @@ class Universe:
         where = self.position[index]
         taken = values[:, np.maximum(where, 0)]
         return np.where(where >= 0, taken, np.nan)
+
+    def spots(self) -> tuple[Ints, Ints]:
+        """Longitude and latitude of each row's sensor in 1e-9 degree, NOWHERE where no record said."""
+        lon, lat = np.full(self.size, NOWHERE, np.int64), np.full(self.size, NOWHERE, np.int64)
+        for store, where in zip(self.stores, self.position, strict=True):
+            rows = np.flatnonzero((where >= 0) & (lon == NOWHERE))
+            lon[rows], lat[rows] = store.lon[where[rows]], store.lat[where[rows]]
+        return lon, lat
 
     def known(self, ends: Ints) -> NDArray[np.bool_]:
         """Whether each row's sensor is known for any of the metrics: bool[ends, U]."""

@@ -7,14 +7,16 @@ section 4.2).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indicators.aggregates import quantile_of
+from indicators.points import far, groups
 from indicators.slices import Ints
 
 Floats = NDArray[np.float64]
@@ -28,8 +30,9 @@ NEUTRAL = {"add": 0, "max": -np.inf, "min": np.inf}
 class Partial:
     """One reduction: ``columns[i]`` is [T, A] and merges by ``ops[i]`` (add, max, min).
 
-    ``row`` and ``value`` hold the kept values of a quantile: row = end * A + area. ``zero`` tells that an
-    empty set is 0, not unknown (cases); ``scale`` divides an exact integer sum.
+    ``row`` and ``value`` hold the kept values of a quantile, or points (a row each: longitude and latitude in
+    1e-9 degree, time, channel, 1 for a case) with the ``limits`` of their groups: row = end * A + area.
+    ``zero`` tells that an empty set is 0, not unknown (cases); ``scale`` divides an exact integer sum.
     """
 
     fn: str
@@ -40,6 +43,7 @@ class Partial:
     zero: bool = False
     row: Ints | None = None
     value: Floats | None = None
+    limits: tuple[float, ...] = ()
 
     def at(self, where: Ints, ends: int, size: int) -> Partial:
         """The same partial in a wider table: column j moves to ``where[j]``, the rest is neutral."""
@@ -93,7 +97,7 @@ class Partial:
         columns = tuple(np.concatenate(column) for column in zip(*(p.columns for p in parts), strict=True))
         if parts[0].row is None:
             return replace(parts[0], columns=columns)
-        above, rows, values = 0, [np.empty(0, np.int64)], [np.empty(0)]
+        above, rows, values = 0, [np.empty(0, np.int64)], []
         for part in parts:
             if part.row is not None and part.value is not None:
                 rows.append(part.row + above * part.width)
@@ -173,8 +177,7 @@ def _group_values(
         has = copies > i
         rows.append(end[has] * len(start) + group_of[order[first[column[has]] + i]])
         values.append(value[has])
-    none = np.empty(0)
-    return np.concatenate([*rows, none.astype(np.int64)]), np.concatenate([*values, none])
+    return np.concatenate([*rows, row[:0]]), np.concatenate([*values, value[:0]])
 
 
 def _where(known: Column, values: Floats | Ints, *, zero: bool) -> Floats:
@@ -217,6 +220,44 @@ def _quantile(p: Partial) -> Floats:
     return out
 
 
+def _of_points(p: Partial, count: Callable[[Floats], int]) -> Floats:
+    """A number from the points of each end and area; 0 where there are none."""
+    out = np.zeros(p.columns[0].shape)
+    if p.row is None or p.value is None or not len(p.row):
+        return out
+    order = np.lexsort((*p.value.T, p.row))
+    row, value = p.row[order], p.value[order]
+    start = np.flatnonzero(np.append(True, row[1:] != row[:-1]))
+    for begin, end in pairwise([*start.tolist(), len(row)]):
+        out.ravel()[row[begin]] = count(value[begin:end])
+    return out
+
+
+def _clusters(p: Partial) -> Floats:
+    radius, within = p.limits
+
+    def count(points: Floats) -> int:
+        lon, lat, ts = points.T[:3].astype(np.int64)
+        return groups(lon, lat, radius, ts, int(within))
+
+    return _of_points(p, count)
+
+
+def _apart(p: Partial) -> Floats:
+    (radius,) = p.limits
+
+    def count(points: Floats) -> int:
+        lon, lat = points.T[:2].astype(np.int64)
+        return far(lon, lat, points[:, 4] == 0, radius)
+
+    return _of_points(p, count)
+
+
+def _largest(p: Partial) -> Floats:
+    found = p.columns[0]
+    return np.where(np.isfinite(found), found, 0.0)
+
+
 _FINISH = {
     "number": _number,
     "total": _total,
@@ -226,4 +267,7 @@ _FINISH = {
     "highest": _extreme,
     "lowest": _extreme,
     "quantile": _quantile,
+    "clusters": _clusters,
+    "apart": _apart,
+    "largest": _largest,
 }

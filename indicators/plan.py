@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -21,6 +21,7 @@ from indicators.expression import (
     Apply,
     CaseSet,
     Const,
+    Despike,
     Kind,
     Metric,
     Node,
@@ -28,9 +29,12 @@ from indicators.expression import (
     children,
     walk,
 )
+from indicators.history import Past, reductions, steps
 from indicators.metrics import Metrics
+from indicators.retention import Retention, Scope, Use, step_of, uses
 from indicators.slices import Channel, Ints, ReadingTest
-from indicators.store import REFERENCE_HOLD, MetricKind
+from indicators.store import HOLD_PERIODS, REACH_PERIODS, REFERENCE_HOLD, MetricKind
+from indicators.tiers import LAST, LAST_TS, Tier
 
 LONGEST_SLICE = 3_600_000
 EVENT_CORRECT_WITHIN = 7 * 24 * 3_600_000
@@ -60,9 +64,18 @@ class IndicatorPlan:
         return tuple(dict.fromkeys(node for root in self.roots for node in walk(root)))
 
     @cached_property
+    def _reductions(self) -> tuple[tuple[Reduce, ...], tuple[Past, ...]]:
+        return reductions(self.roots, self.indicator.window_ms)
+
+    @property
     def reductions(self) -> tuple[Reduce, ...]:
-        """The distinct reductions, in order of appearance."""
-        return tuple(node for node in self.nodes if isinstance(node, Reduce))
+        """The distinct reductions over the present window, in order of appearance."""
+        return self._reductions[0]
+
+    @property
+    def pasts(self) -> tuple[Past, ...]:
+        """The distinct reductions over other windows that functions of history compare."""
+        return self._reductions[1]
 
     @cached_property
     def metrics(self) -> tuple[str, ...]:
@@ -97,7 +110,19 @@ class IndicatorPlan:
         """Every duration that slices of a metric must divide, ms."""
         yield from (self.indicator.window_ms, self.indicator.hop_ms)
         for node in self.aggregates(code):
-            yield from (d for d in (node.window, node.offset) if d)
+            step = step_of(node)
+            yield from (d for d in (node.window, node.offset, 0 if math.isnan(step) else int(step)) if d)
+        yield from (step for root in self.roots for step in steps(root))
+
+    def uses(self, code: str, metrics: Metrics) -> list[Use]:
+        """What of a metric's past it needs, corrections included."""
+        window = self.indicator.window_ms
+        scope = Scope(window, math.gcd(self.indicator.hop_ms, window))
+        found = [use for root in self.roots for use in uses(root, code, scope)]
+        # Evidence: readings in the window and the last one before its end.
+        found.append(Use(window, False, ("count", LAST_TS, LAST), scope.grain))  # noqa: FBT003
+        correctable = self.correctable(metrics)
+        return [replace(use, reach=use.reach + correctable) for use in found]
 
     def correctable(self, metrics: Metrics) -> int:
         """How far back a late record of any input may change a window of this indicator, ms."""
@@ -154,7 +179,15 @@ class Plan:
 
     def using(self, code: str) -> list[IndicatorPlan]:
         """The indicators that read a metric or an event type."""
-        return [p for p in self.indicators if code in p.metrics or code in p.events]
+        return self._readers.get(code, [])
+
+    @cached_property
+    def _readers(self) -> dict[str, list[IndicatorPlan]]:
+        found: dict[str, list[IndicatorPlan]] = {}
+        for plan in self.indicators:
+            for code in (*plan.metrics, *plan.events):
+                found.setdefault(code, []).append(plan)
+        return found
 
     @cached_property
     def slice_ms(self) -> Ints:
@@ -185,16 +218,63 @@ class Plan:
 
     def kind(self, index: int) -> MetricKind:
         """What the store of a metric must know."""
+        return self._kinds[index]
+
+    @cached_property
+    def _kinds(self) -> list[MetricKind]:
+        return [self._kind(i) for i in range(len(self.metrics.metrics))]
+
+    def _kind(self, index: int) -> MetricKind:
         metric = self.metrics.metrics[index]
-        keep = [p.reach(metric.code) + p.correctable(self.metrics) for p in self.using(metric.code)] or [
-            metric.correct_within_ms
-        ]
         hold = REFERENCE_HOLD if metric.reference else 0
         scale = round(1 / float(metric.resolution))
-        return MetricKind(metric.code, float(scale), metric.reference, max(keep) + hold)
+        kept = self.retention(index)
+        return MetricKind(
+            metric.code,
+            float(scale),
+            metric.reference,
+            kept.kept + hold,
+            kept.raw,
+            self._periods(metric.code),
+        )
+
+    def _periods(self, code: str) -> int:
+        """Periods that hold, reach-back and neighbours of a reading may go back beyond a window."""
+        filtered = any(
+            isinstance(n, Despike) and n.code == code
+            for p in self.using(code)
+            for root in p.nodes
+            for n in walk(root)
+        )
+        return HOLD_PERIODS + REACH_PERIODS if filtered else HOLD_PERIODS
+
+    def retention(self, index: int) -> Retention:
+        """How long readings and sums of a metric are kept."""
+        return self._retentions[index]
+
+    @cached_property
+    def _retentions(self) -> list[Retention]:
+        return [self._retention(i) for i in range(len(self.metrics.metrics))]
+
+    def _retention(self, index: int) -> Retention:
+        metric = self.metrics.metrics[index]
+        found = [use for p in self.using(metric.code) for use in p.uses(metric.code, self.metrics)]
+        return Retention.of(found, int(self.slice_ms[index]), metric.correct_within_ms)
+
+    def tier(self, index: int, origin: int) -> Tier | None:
+        """An empty tier for a metric whose sums outlast its readings."""
+        kept = self.retention(index)
+        return Tier(kept.grain, origin, kept.channels) if kept.channels else None
 
     def tests(self, index: int) -> dict[Channel, ReadingTest]:
         """The flag channels that slices of a metric must count."""
+        return self._tests[index]
+
+    @cached_property
+    def _tests(self) -> list[dict[Channel, ReadingTest]]:
+        return [self._tests_of(i) for i in range(len(self.metrics.metrics))]
+
+    def _tests_of(self, index: int) -> dict[Channel, ReadingTest]:
         code = self.metrics.metrics[index].code
         scale = self.kind(index).scale
         found: dict[Channel, ReadingTest] = {}

@@ -47,9 +47,8 @@ def _example(f: Function) -> str:
 
 
 def _row(f: Function) -> str:
-    mark = "" if f.evaluated else " ○"
     cells = (
-        f"`{f.signature}`{mark}",
+        f"`{f.signature}`",
         _KINDS[f.gives] + _ROLES[f.role],
         f.cost.replace("-", "–"),
         f"{f.en} · {f.zh}",

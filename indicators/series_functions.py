@@ -99,7 +99,6 @@ SERIES: tuple[Function, ...] = (
         "Theil-Sen slope per `per`; with `step` over step means",
         "Theil–Sen 斜率，单位时间 per；给出 step 时用步内均值",
         "slope(ground_settlement, per='1d', need=12)",
-        evaluated=False,
     ),
     Function(
         "seen",
@@ -122,7 +121,6 @@ SERIES: tuple[Function, ...] = (
         "lowest mean of sub-windows inside the last complete clock span",
         "最近一个完整时段内各子窗口均值的最小值",
         "lowest_mean(dma_inflow, '1h', between='02:00-04:00')",
-        evaluated=False,
         holds=True,
     ),
     Function(
@@ -135,7 +133,6 @@ SERIES: tuple[Function, ...] = (
         "the readings less those above `factor` times every neighbour; inside an aggregate",
         "剔除高于所有相邻读数 factor 倍的孤立尖峰；用于聚合函数内",
         "max(despike(wind_gust, 2))",
-        evaluated=False,
         holds=True,
     ),
 )
@@ -147,7 +144,7 @@ _Y = Parameter("x", Takes.AREA)
 
 
 def _history(name: str, gives: Kind, en: str, zh: str, example: str, *parameters: Parameter) -> Function:
-    return Function(name, "history", parameters, gives, Role.NUMBER, "H", en, zh, example, evaluated=False)
+    return Function(name, "history", parameters, gives, Role.NUMBER, "H", en, zh, example)
 
 
 HISTORY: tuple[Function, ...] = (

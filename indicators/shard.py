@@ -9,7 +9,9 @@ import numpy as np
 
 from indicators.calendar import DAY, Calendar
 from indicators.cases import TypeCases
+from indicators.closing import close_steps
 from indicators.counters import CellCounters
+from indicators.latest import NEVER
 from indicators.layout import Cells, Layout, Universe
 from indicators.plan import COUNTERS, IndicatorPlan, Plan
 from indicators.slices import Ints, SliceRing
@@ -24,7 +26,10 @@ CASES_KEPT = 60 * DAY
 
 @dataclass
 class Shard:
-    """What one shard knows; evaluation (``indicators.evaluate``) reads it, the flow fills it."""
+    """What one shard knows; evaluation (``indicators.evaluate``) reads it, the flow fills it.
+
+    ``since`` is the flow's first watermark: what cases there were before is not known.
+    """
 
     plan: Plan
     calendar: Calendar
@@ -33,6 +38,7 @@ class Shard:
     cases: list[TypeCases] = field(init=False)
     counters: CellCounters = field(init=False)
     only: Ints | None = None
+    since: int = NEVER
     universes: dict[tuple[int, ...], tuple[tuple[int, ...], Universe]] = field(default_factory=dict)
     layouts: dict[int, tuple[tuple[int, ...], Layout]] = field(default_factory=dict)
 
@@ -43,6 +49,7 @@ class Shard:
         for i, length in enumerate(self.plan.slice_ms.tolist()):
             ring = SliceRing(length, origin)
             ring.tests = self.plan.tests(i)
+            ring.tier = self.plan.tier(i, origin)
             self.stores.append(MetricStore(self.plan.kind(i), ring))
         self.cases = [TypeCases(int(sla)) for sla in self.plan.metrics.sla_ms]
         index = self.plan.metrics.index.get(next(iter(COUNTERS)))
@@ -117,7 +124,7 @@ class Shard:
     def advance(self, to: int) -> None:
         """Move the latest readings to an instant and forget what no window can ask for any more."""
         for store in self.stores:
-            store.advance(to)
+            store.advance(to, close_steps)
         self.counters.forget(to - COUNTERS_KEPT)
 
     def forget(self, until: int) -> None:

@@ -108,8 +108,7 @@ class Function:
 
     ``gives`` is the kind of the result, None for the kind of the arguments; ``role`` likewise, None for that
     of the first argument. ``cost`` is one of: A sums per slice, R readings kept, H ring of coarse slices,
-    K cases, - arithmetic. ``holds`` says that it needs a sampling period. ``evaluated`` is False for what
-    can be written and checked but not computed yet.
+    K cases, - arithmetic. ``holds`` says that it needs a sampling period.
     """
 
     name: str
@@ -121,7 +120,6 @@ class Function:
     en: str
     zh: str
     example: str
-    evaluated: bool = True
     holds: bool = False
 
     @property

@@ -11,13 +11,15 @@ long windows are read from a coarser ring of whole hours.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indicators.order import stable_order
+from indicators.tiers import LAST, Last, Tier
 
 Ints = NDArray[np.int64]
 Channel = Hashable
@@ -75,17 +77,21 @@ class Slice:
         found: Ints = _REDUCE[str(name)].reduceat(self.value, self.start)
         return found
 
-    def last_rows(self) -> NDArray[np.intp]:
-        """The row of each series' latest reading, in the order of ``who``."""
-        return np.append(self.start[1:], len(self.series)) - 1
+    def last(self) -> tuple[Ints, Ints, Ints]:
+        """Series, time and value of each series' latest reading, in the order of ``who``."""
+        rows = np.append(self.start[1:], len(self.series)) - 1
+        return self.who, self.ts[rows], self.value[rows]
 
 
 @dataclass(slots=True)
 class _Sums:
     """Sums of one coarse step for the series that had readings in it."""
 
-    who: Ints
+    who: NDArray[np.signedinteger[Any]]
     values: Ints
+
+
+_NOT_ASKED = _Sums(np.empty(0, np.int64), np.empty(0, np.int64))
 
 
 class SliceRing:
@@ -98,7 +104,8 @@ class SliceRing:
         self.slices: dict[int, Slice] = {}
         self.tests: dict[Channel, ReadingTest] = {}
         self.changed: set[int] = set()
-        self._coarse: dict[tuple[int, Channel], _Sums] = {}
+        self.tier: Tier | None = None
+        self._coarse: dict[tuple[int, Channel], _Sums | None] = {}
         self._step = max(1, 3_600_000 // length)
 
     def number(self, ts: Ints) -> Ints:
@@ -162,31 +169,51 @@ class SliceRing:
         Series without readings have 0, for ``min`` the largest and for ``max`` the least int64.
         """
         into = np.full(size, _NEUTRAL.get(str(channel), 0), np.int64)
-        step = self._step
         k = low + 1
         while k <= high:
-            if high - low > 2 * step and (k - 1) % step == 0 and k + step - 1 <= high:
-                part = self._coarse_sums((k - 1) // step + 1, channel)
-                k += step
+            if high - low >= self._step and (k - 1) % self._step == 0 and k + self._step - 1 <= high:
+                stride = self._step
             else:
-                part = self._fine_sums(k, channel)
-                k += 1
+                stride = self._closed(k, high, channel) or 1
+            part = self._sums(k, stride, channel)
+            k += stride
             if part is not None:
                 _add(into, part, channel)
         return into
+
+    def _closed(self, k: int, high: int, channel: Channel) -> int:
+        """How many slices up to ``high`` the closed step covers that begins with slice k, 0 for none."""
+        tier = self.tier
+        if tier is None or tier.until is None or channel not in tier.place:
+            return 0
+        size = tier.length // self.length
+        fits = (k - 1) % size == 0 and k + size - 1 <= min(high, tier.until * size)
+        return size if fits else 0
+
+    def _sums(self, k: int, stride: int, channel: Channel) -> _Sums | None:
+        """The sums over ``stride`` slices from slice k on: one, a closed step, or an hour."""
+        if self.tier is not None and self._closed(k, k + stride - 1, channel) == stride:
+            found = self.tier.sums((k - 1) // stride + 1, channel)
+            return None if found is None else _Sums(*found)
+        return self._fine_sums(k, channel) if stride == 1 else self._coarse_sums(k, channel)
 
     def _fine_sums(self, k: int, channel: Channel) -> _Sums | None:
         found = self.slices.get(k)
         return None if found is None else _Sums(found.who, found.channel(channel, self.tests.get(channel)))
 
-    def _coarse_sums(self, number: int, channel: Channel) -> _Sums | None:
-        key = (number, channel)
-        found = self._coarse.get(key)
-        if found is None:
-            first = (number - 1) * self._step + 1
-            parts = [self._fine_sums(k, channel) for k in range(first, first + self._step)]
-            present = [p for p in parts if p is not None]
+    def _coarse_sums(self, first: int, channel: Channel) -> _Sums | None:
+        """The sums over the hour that begins with a slice."""
+        key = ((first - 1) // self._step + 1, channel)
+        found = self._coarse.get(key, _NOT_ASKED)
+        if found is _NOT_ASKED:
+            parts, k, end = [], first, first + self._step - 1
+            while k <= end:
+                stride = self._closed(k, end, channel) or 1
+                parts.append(self._sums(k, stride, channel))
+                k += stride
+            present = [p for p in parts if p is not None and len(p.who)]
             if not present:
+                self._coarse[key] = None
                 return None
             who = np.unique(np.concatenate([p.who for p in present]))
             dense = np.full(int(who[-1]) + 1, _NEUTRAL.get(str(channel), 0), np.int64)
@@ -195,9 +222,24 @@ class SliceRing:
             found = self._coarse[key] = _Sums(who, dense[who])
         return found
 
+    @property
+    def first_closed(self) -> int:
+        """A slice before all closed steps, the largest number where there is none."""
+        if self.tier is None or not self.tier.steps:
+            return int(_NEUTRAL["min"])
+        return (min(self.tier.steps) - 1) * (self.tier.length // self.length)
+
+    def closed_last(self, low: int, high: int) -> tuple[list[Last], int]:
+        """Last readings of the closed steps in low < k <= high, and the slice they end with."""
+        if self.tier is None or self.tier.until is None or LAST not in self.tier.place:
+            return [], low
+        size = self.tier.length // self.length
+        first, last = low // size, min(high // size, self.tier.until)
+        return self.tier.latest(first, last), max(low, last * size)
+
     def of_members(self, low: int, high: int, member: NDArray[np.bool_]) -> tuple[Ints, Ints, Ints]:
         """Series, ts and value of the readings of some series in slices low < k <= high, in order of time."""
-        parts = [self.slices[k] for k in range(low + 1, high + 1) if k in self.slices]
+        parts = [self.slices[k] for k in sorted(self.slices) if low < k <= high]
         inside = [member[p.series] for p in parts]
         empty = [np.empty(0, np.int64)]
         series, ts, value = (
@@ -220,11 +262,39 @@ class SliceRing:
         ts = np.concatenate([p.ts for p in parts])[order]
         return series[order], ts, np.concatenate([p.value for p in parts])[order]
 
+    @property
+    def kept(self) -> Mapping[int, Slice]:
+        """All slices by number."""
+        return self.slices
+
+    def dump(self, k: int) -> bytes:
+        """A slice as bytes: int32 series, int64 times, int64 values."""
+        part = self.slices[k]
+        return part.series.astype(np.int32).tobytes() + part.ts.tobytes() + part.value.tobytes()
+
+    def load(self, k: int, data: bytes) -> None:
+        """Take up a slice that was dumped."""
+        n = len(data) // 20
+        series: NDArray[np.int64] = np.frombuffer(data, np.int32, n).astype(np.int64)
+        ts = np.frombuffer(data, np.int64, n, 4 * n).copy()
+        value = np.frombuffer(data, np.int64, n, 12 * n).copy()
+        self.slices[k] = Slice.sorted(series, ts, value)
+
     def forget(self, before: int) -> None:
         """Drop the slices that end at or before an instant."""
         keep = int(self.number(np.array([before]))[0])
         for k in [k for k in self.slices if k <= keep]:
             del self.slices[k]
+        if self.tier is None:
+            self._forget_coarse(keep)
+
+    def forget_steps(self, before: int) -> None:
+        """Drop the closed steps that end at or before an instant."""
+        if self.tier is not None:
+            self.tier.forget(before)
+            self._forget_coarse(int(self.number(np.array([before]))[0]))
+
+    def _forget_coarse(self, keep: int) -> None:
         for key in [key for key in self._coarse if key[0] * self._step <= keep]:
             del self._coarse[key]
 

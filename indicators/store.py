@@ -6,6 +6,7 @@ ms, values integer numbers of the metric's resolution (R2).
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,13 +15,17 @@ from numpy.typing import NDArray
 
 from indicators.key_table import KeyTable
 from indicators.latest import NEVER, Latest
+from indicators.points import NOWHERE
 from indicators.slices import Ints, Slice, SliceRing
+from indicators.tiers import LAST, Last
 
 FOREVER = np.iinfo(np.int64).max
 REFERENCE_HOLD = 48 * 3_600_000
 """How long a reference (a limit, a capacity) holds: NOTES.md section 0."""
 HOLD_PERIODS = 3
 """How many sampling periods a reading holds (R12)."""
+REACH_PERIODS = 2
+"""How many sampling periods an aggregate reaches back where its window is empty (R12)."""
 SEEN_WITHIN = 7 * 24 * 3_600_000
 """A sensor silent for longer is no longer expected to report (R11)."""
 
@@ -28,7 +33,8 @@ CHECKPOINT_MS = 3_600_000
 """How far apart the remembered latest readings lie that past windows are evaluated from."""
 CHECKPOINTS = 3
 
-_COLUMNS = ("sensor", "cell", "period", "retired", "registered", "first")
+_COLUMNS = ("sensor", "cell", "period", "retired", "registered", "first", "lon", "lat")
+_FILL = {"first": FOREVER, "lon": NOWHERE, "lat": NOWHERE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +45,11 @@ class MetricKind:
     scale: float
     reference: bool
     keep_ms: int
-    """How far back a window end may ask, beyond three of the longest periods."""
+    """How far back a window end may ask, beyond some of the longest periods."""
+    raw_ms: int = 0
+    """How far back it may ask for single readings, where a tier keeps sums for longer; 0: for all."""
+    periods: int = HOLD_PERIODS
+    """How many of the longest periods further back readings matter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +89,8 @@ class MetricStore:
         self.retired = np.empty(0, np.int64)
         self.registered = np.empty(0, np.int64)
         self.first = np.empty(0, np.int64)
+        self.lon = np.empty(0, np.int64)
+        self.lat = np.empty(0, np.int64)
         self._oldest = Latest.nothing()
         self._now = Latest.nothing()
         self._past: list[Latest] = []
@@ -124,6 +136,11 @@ class MetricStore:
         self.registered[numbers] |= registered
         return numbers
 
+    def stand(self, numbers: Ints, lon: Ints, lat: Ints) -> None:
+        """Note where the sensors of some series stand, 1e-9 degree; NOWHERE changes nothing."""
+        known = lon != NOWHERE
+        self.lon[numbers[known]], self.lat[numbers[known]] = lon[known], lat[known]
+
     def _remembered(self) -> list[Latest]:
         return [self._oldest, *self._past, self._now]
 
@@ -131,6 +148,7 @@ class MetricStore:
         """The series and their latest readings as plain arrays; the slices are kept apart."""
         return {
             **{name: getattr(self, name).copy() for name in _COLUMNS},
+            "closed": None if self.ring.tier is None else self.ring.tier.until,
             **{
                 name: (latest.position, latest.ts.copy(), latest.value.copy())
                 for name, latest in (("oldest", self._oldest), ("now", self._now))
@@ -144,11 +162,13 @@ class MetricStore:
         self.n = len(self.sensor)
         self._number = KeyTable(np.int64, np.int32)
         self._number.put(self.sensor, self.cell)
+        if self.ring.tier is not None:
+            self.ring.tier.until = state["closed"]
         self._oldest = Latest(*state["oldest"]).copy()
         self._now = Latest(*state["now"]).copy()
 
     def _grow(self, name: str, by: int) -> None:
-        fill = FOREVER if name == "first" else 0
+        fill = _FILL.get(name, 0)
         setattr(self, name, np.concatenate((getattr(self, name), np.full(by, fill, np.int64))))
 
     def insert(self, series: Ints, ts: Ints, value: Ints) -> tuple[Ints, Ints]:
@@ -185,17 +205,21 @@ class MetricStore:
     def slice_at(self, position: int) -> int:
         """The number of the slice an instant lies in; before all slices where it is NEVER."""
         if position == NEVER:
-            return min(self.ring.slices, default=1) - 1
+            return min(self.ring.first_closed, min(self.ring.slices, default=1) - 1)
         return int(self.ring.number(np.array([position]))[0])
 
-    def _between(self, low: int, high: int) -> list[Slice]:
+    def _between(self, low: int, high: int) -> list[Slice | Last]:
+        steps, low = self.ring.closed_last(low, high)
         slices = self.ring.slices
         if high - low > len(slices):
-            return [slices[k] for k in sorted(slices) if low < k <= high]
-        return [slices[k] for k in range(low + 1, high + 1) if k in slices]
+            return [*steps, *(slices[k] for k in sorted(slices) if low < k <= high)]
+        return [*steps, *(slices[k] for k in range(low + 1, high + 1) if k in slices)]
 
-    def advance(self, to: int) -> None:
-        """Move the latest readings to the last slice end by an instant, and forget slices out of use."""
+    def advance(self, to: int, close: Callable[[MetricStore, int], None] | None = None) -> None:
+        """Move the latest readings to the last slice end by an instant, and forget what is out of use.
+
+        ``close`` closes the steps of the store's tier that end by an instant.
+        """
         to = self.ring.floor(to)
         if to <= self.position or not self.n:
             return
@@ -204,14 +228,35 @@ class MetricStore:
         self._now.roll(self._between(self.slice_at(self.position), self.slice_at(to)))
         self._now.position = to
         self._version += 1
-        self._forget(to - self.kind.keep_ms - HOLD_PERIODS * self.longest_period)
+        if close is not None and self.ring.tier is not None:
+            close(self, to - self.kind.raw_ms)
+        self._forget_unused()
 
-    def _forget(self, before: int) -> None:
+    def _forget_unused(self) -> None:
+        """Drop slices and closed steps that no window can ask for any more."""
+        beyond = self.kind.periods * self.longest_period
+        oldest = self.position - self.kind.keep_ms - beyond
+        tier = self.ring.tier
+        if tier is None:
+            self._forget(oldest, self.ring.slices, self.ring.forget)
+        elif tier.closed is not None:
+            # The next step to close may hold values from before its beginning.
+            readings = min(self.position - self.kind.raw_ms, tier.closed) - max(
+                beyond, int(self.hold.max(initial=0))
+            )
+            if LAST in tier.place:
+                self.ring.forget(self.ring.floor(readings))
+                self._forget(oldest, tier.steps, self.ring.forget_steps)
+            else:
+                self._forget(readings, self.ring.slices, self.ring.forget)
+                self.ring.forget_steps(oldest)
+
+    def _forget(self, before: int, kept: Collection[int], forget: Callable[[int], None]) -> None:
         before = self.ring.floor(before)
-        if self.ring.slices and min(self.ring.slices) <= self.slice_at(before):
+        if kept and before > self._oldest.position:
             self._oldest.roll(self._between(self.slice_at(self._oldest.position), self.slice_at(before)))
             self._oldest.position = before
-            self.ring.forget(before)
+            forget(before)
 
     def excerpt(self, series: Ints, first: int, last: int) -> MetricStore:
         """Some of the series, with the readings in (first, last] only; asks this store what came before."""
@@ -245,6 +290,8 @@ class _Excerpt(MetricStore):
         renumbered = np.full(whole.n, -1, np.int64)
         renumbered[series] = np.arange(self.n)
         slices = whole.slice_at(first), whole.slice_at(last)
+        if whole.ring.tier is not None:
+            ring.tier = whole.ring.tier.of(series, whole.n)
         rows, ts, value = whole.ring.of_members(*slices, renumbered >= 0)
         if len(rows):
             ring.insert(renumbered[rows], ts, value, self.n)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.oracle.cities import CELLS, MIDNIGHT, PLACES, City
+from tests.oracle.cities import CELLS, MIDNIGHT, PLACES, SECOND, City
 from tests.oracle.comparison import differences, run
 from tests.oracle.records import HOUR, MINUTE, Reading, Records, Transition
 from tests.oracle.wire_files import Wire
@@ -67,13 +67,14 @@ def town(kind: str, steps: list[Step]) -> City:
     """Three hours with one case; unrelated records keep the clocks going."""
     ticks = [FIRST + m * MINUTE for m in range(0, 181, 4)]
     beats = tuple(Reading("clock", "device_heartbeat", 1.0, ts, AWAY) for ts in ticks)
-    arrivals = [(ts, Transition(f"clock-{ts}", "ev_manhole", "reported", ts, AWAY)) for ts in ticks]
+    arrivals = [(ts, Transition(f"clock-{ts}", "ev_market_open", "reported", ts, AWAY)) for ts in ticks]
     arrivals += [
         (FIRST + at * MINUTE + 500, Transition("case", kind, status, FIRST + m * MINUTE, cell))
         for at, status, m, cell in steps
     ]
     transitions = tuple(t for _, t in sorted(arrivals, key=lambda a: a[0]))
-    records = Records(beats, transitions, (), {cell: cell[:9] for cell in CELLS})
+    since = min(beats[0].ts, transitions[0].ts) - 10 * SECOND
+    records = Records(beats, transitions, (), {cell: cell[:9] for cell in CELLS}, since)
     return City(Wire(PLACES, beats, transitions), records, FIRST, beats[-1].ts, 0, {})
 
 

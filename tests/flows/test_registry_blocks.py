@@ -118,7 +118,8 @@ def test_a_roll_says_what_dictionaries_say(rows: list[tuple[str, str, int, int, 
     plain = PlainRoll(rows)
     columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(5)]
     numbers = [np.array(column, np.int64) for column in columns[2:]]
-    roll = Roll(CodedTexts.of(columns[0]), CodedTexts.of(columns[1]), *numbers)
+    where = [np.arange(len(rows)), -np.arange(len(rows))]
+    roll = Roll(CodedTexts.of(columns[0]), CodedTexts.of(columns[1]), *numbers, *where)
     asked, codes = NameTable(["z", *SENSORS]), ["m2", "m4", "m1"]
     sensor, metric = np.divmod(np.arange(len(asked) * len(codes)), len(codes))
     found = roll.entries(asked, sensor, codes, metric)

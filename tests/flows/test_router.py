@@ -10,6 +10,7 @@ from flows.batches import FINAL, NewSeries, ReadingBatch, Strays
 from flows.pieces import Clock, ShardPiece
 from flows.router import Lanes, Router
 from geo.cells import BeidouGrid
+from indicators.points import nanodegrees
 
 GRID = BeidouGrid()
 SLICE = 60_000
@@ -30,6 +31,8 @@ def announced() -> NewSeries:
         period=np.full(n, SLICE),
         retired=np.full(n, FINAL),
         registered=np.zeros(n, bool),
+        lon=nanodegrees(lon),
+        lat=nanodegrees(lat),
     )
 
 

@@ -92,7 +92,7 @@ def plan_of(formula: str, **keys: Any) -> Plan:  # any key of a catalogue entry
 
 def empty_shard(plan: Plan = PLAN) -> Shard:
     """A shard that knows nothing."""
-    return Shard(plan, Calendar(), Cells(AREAS.locate, GRID.tile))
+    return Shard(plan, Calendar(), Cells(AREAS.locate, GRID.tile, GRID.center))
 
 
 def take(shard: Shard, records: Iterable[Reading | Case], period: int | None = None) -> None:

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indicators.aggregates import AGGREGATES, Window, aggregate, quantile_of, time_outside
+from indicators.aggregates import AGGREGATES, Window, aggregate, quantile_of
 from indicators.expression import Aggregate, Const, Metric
+from indicators.held import time_outside
 from indicators.store import REFERENCE_HOLD, MetricStore
 from tests.indicators.small_city import DAY, HOUR, MINUTE, store_of
 

@@ -145,11 +145,11 @@ def test_forgetting_drops_the_slices_that_ended_and_no_other(
 
 
 @given(batch=st.lists(rows, min_size=1, max_size=30))
-def test_the_last_rows_of_a_slice_are_the_latest_readings(batch: list[Row]) -> None:
+def test_the_last_of_a_slice_are_the_latest_readings(batch: list[Row]) -> None:
     part = Slice.of(*columns(batch))
     latest = {s: max(t for q, t, _ in batch if q == s) for s, _, _ in batch}
-    found = part.last_rows()
-    assert dict(zip(part.who.tolist(), part.ts[found].tolist(), strict=True)) == latest
+    who, ts, _ = part.last()
+    assert dict(zip(who.tolist(), ts.tolist(), strict=True)) == latest
 
 
 def test_what_is_handed_in_is_not_written_to() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.oracle.settled import Case, Series, Settled
@@ -40,9 +41,27 @@ class Area:
         found = ((s, s.reached(self.end, self.window)) for s in self.series(metric))
         return [(s, values) for s, values in found if values]
 
-    def entered(self, kind: str, status: str) -> list[Case]:
-        """Cases with a transition into the status inside the window."""
-        return [c for c in self.cases(kind) if c.entered(status, self.end - self.window, self.end)]
+    def held_means(self, metric: str) -> dict[str, float]:
+        """The time-weighted mean of each sensor that has one."""
+        means = ((s.sensor, s.mean_held(self.end, self.window)) for s in self.series(metric))
+        return {sensor: v for sensor, v in means if v is not None}
+
+    def each(self, metric: str, value: Callable[[list[float]], float]) -> dict[str, float]:
+        """A value of each sensor's window, or of what it reaches back to."""
+        return {s.sensor: value(values) for s, values in self.reached(metric)}
+
+    def within(self, metric: str, value: Callable[[list[float]], float], need: int = 1) -> dict[str, float]:
+        """A value of each sensor with so many readings inside the window."""
+        found = ((s.sensor, s.inside(self.end, self.window)) for s in self.series(metric))
+        return {sensor: value(values) for sensor, values in found if len(values) >= need}
+
+    def known(self, *metrics: str) -> set[str]:
+        """Sensors heard of by the window's end for any of some metrics."""
+        return {s.sensor for m in metrics for s in self.series(m) if s.heard(self.end)}
+
+    def at(self, end: int, window: int | None = None) -> Area:
+        """The same area at another time."""
+        return Area(self.city, self.cells, end, window or self.window)
 
     def cases(self, kind: str) -> list[Case]:
         """Cases of one type that lie in the area."""

@@ -187,9 +187,11 @@ def _as_city(
 ) -> City:
     counted = tuple(a.reading for a in arrivals if a.fate in {"", "twice", "out_of_range"})
     fates = [a.fate for a in arrivals]
+    first_taken = next(a.reading.ts for a in arrivals if a.fate in {"", "twice"})
+    since = min(first_taken, transitions[0].ts) - 10 * SECOND
     return City(
         wire=Wire(PLACES, tuple(a.reading for a in arrivals), transitions, listed),
-        records=Records(counted, transitions, listed, {cell: cell[:9] for cell in CELLS}),
+        records=Records(counted, transitions, listed, {cell: cell[:9] for cell in CELLS}, since),
         first=first,
         last=max([*(r.ts for r in counted), *(t.ts for t in transitions)]),
         duplicates=fates.count("twice"),
@@ -277,7 +279,7 @@ KINDS = ("ev_traffic_accident", "ev_road_breakdown", "ev_waterlogging", "ev_gas_
 def _transitions(r: Random, first: int, last: int) -> Iterable[Transition]:
     """Events in order of arrival; a case of no interest every 4 min keeps the file's clock going."""
     arrivals = [
-        (ts, 0, Transition(f"pulse-{ts}", "ev_manhole", "reported", ts, CELLS[-1]))
+        (ts, 0, Transition(f"pulse-{ts}", "ev_market_open", "reported", ts, CELLS[-1]))
         for ts in range(first, last + 1, 4 * MINUTE)
     ]
     for kind in KINDS:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.oracle.area import Cells
+from tests.oracle.area import Area, Cells
 from tests.oracle.cities import CELLS, City
 from tests.oracle.recompute import RULES, Answer, recompute
 from tests.oracle.records import LOCAL
@@ -21,10 +21,6 @@ AREAS: Mapping[str, Cells | None] = {"city": None} | {
     for cell in CELLS
     for size in KIND_BY_LENGTH
 }
-INPUTS = {
-    "traffic.incident_rate": ("ev_traffic_accident", "ev_road_breakdown"),
-}
-"""Case types of the indicators that are zero, not null, without a case (a row is due after the first one)."""
 
 
 def ends(indicator: str, first: int, last: int) -> range:
@@ -40,14 +36,13 @@ def areas_of(indicator: str) -> Iterator[tuple[str, Cells | None]]:
 
 
 def row_is_due(city: Settled, indicator: str, cells: Cells | None, end: int) -> bool:
-    """Has the area had an input of an indicator that is never null (R13)?"""
-    kinds = INPUTS.get(indicator)
-    if kinds is None:
+    """Has the area had an input of an indicator that is zero, not null, without one (R13)?"""
+    rule = RULES[indicator]
+    if not rule.zero:
         return True
-    found = (c for kind in kinds for c in city.cases.get(kind, ()))
-    return any(
-        (cells is None or c.cell in cells) and c.transitions[0].ts <= end for c in found if c.cell is not None
-    )
+    area = Area(city, cells, end, rule.window)
+    cases = (c for kind in rule.zero for c in area.cases(kind))
+    return bool(area.known(*rule.metrics)) or any(c.transitions[0].ts <= end for c in cases)
 
 
 def difference(row: Row | None, answer: Answer, *, due: bool) -> str | None:
@@ -69,7 +64,7 @@ def differences(city: City, rows: Rows) -> Iterator[str]:
         for area, cells in areas_of(indicator)
         for end in ends(indicator, city.first, city.last)
     }
-    for key in expected | dict.fromkeys((k for k in rows if k[0] in RULES), False):
+    for key in expected | dict.fromkeys(rows, False):
         indicator, area, end = key
         if area not in AREAS or end > city.last or end not in ends(indicator, end, end):
             yield f"{key}: no such area or window: {rows[key]}"

@@ -1,4 +1,4 @@
-"""The fifteen indicators by hand, each from the settled records of an area: ``Area -> value | None``."""
+"""Indicators by hand, each from the settled records of an area: ``Area -> value | None``; and their tools."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 from itertools import pairwise
 
 from tests.oracle.area import Area
+from tests.oracle.case_sets import entered
 from tests.oracle.records import DAY, HOUR, LOCAL, MINUTE
-from tests.oracle.settled import Case, Series, within
+from tests.oracle.settled import Series, within
 
 Value = float | None
 
@@ -27,6 +28,21 @@ def quantile(values: Iterable[float], q: float) -> float:
         return ordered[math.ceil(k) - 1]
     pair = ordered[max(whole - 1, 0)], ordered[min(whole, len(ordered) - 1)]
     return sum(pair) / 2
+
+
+def greatest(values: Iterable[Value]) -> Value:
+    """The greatest of those known."""
+    return max((v for v in values if v is not None), default=None)
+
+
+def energy_mean(levels: list[float]) -> float:
+    """Mean of decibels by their energy."""
+    return 10 * math.log10(sum(10 ** (v / 10) for v in levels) / len(levels))
+
+
+def mean(values: list[float]) -> float:
+    """Plain mean."""
+    return math.fsum(values) / len(values)
 
 
 def line(x: float, *points: tuple[float, float]) -> float:
@@ -54,9 +70,8 @@ def congestion_index(a: Area) -> Value:
 
 def incident_rate(a: Area) -> Value:
     """Accidents and half the breakdowns reported inside the window."""
-    return len(a.entered("ev_traffic_accident", "reported")) + 0.5 * len(
-        a.entered("ev_road_breakdown", "reported")
-    )
+    accidents = len(entered(a, "ev_traffic_accident", "reported"))
+    return accidents + 0.5 * len(entered(a, "ev_road_breakdown", "reported"))
 
 
 def occupancy_rate(a: Area) -> Value:
@@ -82,7 +97,7 @@ def construction_exceedance(a: Area) -> Value:
     """Worst energy mean with at least 15 minutes of data, above the limit of day or night."""
     day = 6 * HOUR < (a.end + LOCAL - 1) % DAY + 1 <= 22 * HOUR
     levels = [
-        10 * math.log10(sum(10 ** (v / 10) for v in values) / len(values))
+        energy_mean(values)
         for s, values in a.reached("site_noise_laeq")
         if len(values) * s.period >= 15 * MINUTE
     ]
@@ -98,18 +113,6 @@ def accuracy_rate(a: Area) -> Value:
 
     checked = sum(a.pooled("ds_records_checked")) + own(a.city.checked)
     return 100 * (sum(a.pooled("ds_records_correct")) + own(a.city.correct)) / checked if checked else None
-
-
-def due(a: Area) -> list[tuple[Case, float]]:
-    """Grid cases, not rejected, whose deadline lies inside the window, with the deadline."""
-    dated = [(c, c.deadline(a.end)) for c in a.cases("ev_grid_case") if c.first("rejected", a.end) is None]
-    return [(c, d) for c, d in dated if d is not None and a.end - a.window < d <= a.end]
-
-
-def ontime_closure_rate(a: Area) -> Value:
-    """Share of the cases due that were closed by their deadline."""
-    closed = [(c.first("closed", a.end), deadline) for c, deadline in due(a)]
-    return percent([ts is not None and ts <= deadline for ts, deadline in closed])
 
 
 def rain_warning_level(a: Area) -> Value:
@@ -154,7 +157,7 @@ def _street_risk(a: Area) -> Value:
     fill = quantile(fills, 0.95) if fills else None
     if rain is None and depth is None and fill is None:
         return None
-    reports = len(a.entered("ev_waterlogging", "reported"))
+    reports = len(entered(a, "ev_waterlogging", "reported"))
     terms = [(0.10, reports / 5)]
     terms += [(0.35, rain / 50)] if rain is not None else []
     terms += [(0.35, depth / 0.40)] if depth is not None else []

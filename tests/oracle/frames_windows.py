@@ -139,7 +139,7 @@ def metrics() -> pl.DataFrame:
 
 
 def _settled(valid: pl.DataFrame, records: Records) -> pl.DataFrame:
-    rows = [astuple(r) for r in records.listed]
+    rows = [astuple(r)[: len(LISTED)] for r in records.listed]
     listed = pl.DataFrame(rows, schema=LISTED, orient="row")
     own = listed.unique("sensor", keep="last", maintain_order=True).select("sensor", "own_period")
     series = ["sensor", "metric", "cell"]
@@ -157,7 +157,7 @@ def _settled(valid: pl.DataFrame, records: Records) -> pl.DataFrame:
 
 
 def _transitions(records: Records) -> pl.DataFrame:
-    rows = [astuple(t) for t in records.transitions]
+    rows = [astuple(t)[: len(TRANSITION)] for t in records.transitions]
     found = pl.DataFrame(rows, schema=TRANSITION, orient="row").sort("ts", maintain_order=True)
     place = pl.col("cell").drop_nulls().first().over("case")
     kind = pl.col("kind").first().over("case")

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from indicators.golden_case import DEFAULT_CELL, GoldenCase, shipped_cases
-from tests.oracle.records import Listed, Reading, Records, Transition
+from tests.oracle.places import from_metres
+from tests.oracle.records import LONG_AGO, Listed, Reading, Records, Transition
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,12 @@ class Golden:
         """Every cell a record of the case lies in."""
         placed = {t.cell for t in self.records.transitions if t.cell}
         return frozenset(placed | {r.cell for r in self.records.listed})
+
+    @property
+    def located(self) -> bool:
+        """Whether records say more exactly where they are."""
+        places = [t.place for t in self.records.transitions] + [r.place for r in self.records.listed]
+        return any(places)
 
 
 def golden_cases() -> list[Golden]:
@@ -61,13 +68,25 @@ def _records(case: GoldenCase) -> Records:
     return Records(
         tuple(Reading(r.sensor, r.metric, r.value, r.ts, case.sensors[r.sensor].cell) for r in case.readings),
         tuple(
-            Transition(t.case, t.event, t.status, t.ts, t.cell or DEFAULT_CELL, t.severity or None, t.channel)
+            Transition(
+                t.case,
+                t.event,
+                t.status,
+                t.ts,
+                t.cell or DEFAULT_CELL,
+                t.severity or None,
+                t.channel,
+                from_metres(*t.spot) if t.spot else None,
+            )
             for t in case.transitions
         ),
         tuple(
-            Listed(name, s.cell, period=s.period_ms or None, retired=s.retired)
+            Listed(
+                name, s.cell, None, s.period_ms or None, s.retired, from_metres(*s.spot) if s.spot else None
+            )
             for name, s in case.sensors.items()
         ),
+        since=LONG_AGO if case.since is None else case.since,
     )
 
 

@@ -15,6 +15,10 @@ LOCAL = 8 * HOUR
 """Local time less UTC in ms; the tests live in Asia/Shanghai, which knows no summer time."""
 
 
+LONG_AGO = -(10**15)
+"""Before all records."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """One reading; ``ts`` in epoch ms, ``cell`` a code or a case's letter."""
@@ -28,7 +32,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """One status of one case; ``cell`` is None on a record without coordinates."""
+    """One status of one case; ``cell`` is None on a record without coordinates, ``place`` their degrees."""
 
     case: str
     kind: str
@@ -37,17 +41,19 @@ class Transition:
     cell: str | None = None
     severity: int | None = None
     channel: str | None = None
+    place: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A row of the sensor registry; ``period`` in ms (None: the metric's)."""
+    """A row of the sensor registry; ``period`` in ms (None: the metric's), ``place`` in degrees."""
 
     sensor: str
     cell: str
     metric: str | None = None
     period: int | None = None
     retired: bool = False
+    place: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +61,14 @@ class Records:
     """All that is known of a city, each list in order of arrival.
 
     Readings outside their metric's range are among them: refused by every formula, but counted as checked.
-    ``streets`` names the street of a cell; absent cells are their own street.
+    ``streets`` names the street of a cell; absent cells are their own. ``since`` is the first watermark.
     """
 
     readings: tuple[Reading, ...] = ()
     transitions: tuple[Transition, ...] = ()
     listed: tuple[Listed, ...] = ()
     streets: Mapping[str, str] = field(default_factory=dict)
+    since: int = LONG_AGO
 
     def street(self, cell: str) -> str:
         """The street a cell lies in."""

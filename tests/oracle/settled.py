@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
+import math
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -60,6 +61,7 @@ class Series:
     hold: int
     listed: bool
     retired: bool
+    place: tuple[float, float] | None
     times: list[int]
     values: list[float]
 
@@ -84,15 +86,25 @@ class Series:
 
     def mean_held(self, end: int, window: int) -> float | None:
         """Time-weighted mean of the held value over the time it covers; None if it covers none."""
-        area = covered = 0.0
+        spans = list(self.steps(end, window))
+        covered = sum(span for span, _ in spans)
+        return math.fsum(span * value for span, value in spans) / covered if covered else None
+
+    def steps(self, end: int, window: int) -> Iterator[tuple[int, float]]:
+        """Milliseconds of the window for which each value is held, and the value."""
         first = max(bisect_right(self.times, end - window) - 1, 0)
         for i in range(first, bisect_right(self.times, end)):
             after = self.times[i + 1] if i + 1 < len(self.times) else end
             begin = max(self.times[i], end - window)
-            span = max(min(after, self.times[i] + self.hold, end) - begin, 0)
-            area += span * self.values[i]
-            covered += span
-        return area / covered if covered else None
+            yield max(min(after, self.times[i] + self.hold, end) - begin, 0), self.values[i]
+
+    def minutes(self, end: int, window: int) -> int:
+        """Minutes of data, in ms: readings times the sensor's own period."""
+        return len(self.inside(end, window)) * self.period
+
+    def heard(self, end: int) -> bool:
+        """Was any reading accepted by ``end``, and is the sensor in service?"""
+        return not self.retired and bool(self.times) and self.times[0] <= end
 
     def known(self, end: int) -> bool:
         """Listed, or heard of in the last 7 days; never when retired."""
@@ -115,17 +127,37 @@ class Case:
         """Is any transition into the status in (begin, end]?"""
         return any(t.status == status and begin < t.ts <= end for t in self.transitions)
 
+    def by(self, end: int) -> list[Transition]:
+        """The transitions known at ``end``."""
+        return [t for t in self.transitions if t.ts <= end]
+
+    def placed(self, end: int) -> bool:
+        """Has a record with coordinates come by ``end``?"""
+        return any(t.cell is not None and t.ts <= end for t in self.transitions)
+
+    def channel(self, end: int) -> str | None:
+        """The channel of the earliest record that names one."""
+        return next((t.channel for t in self.by(end) if t.channel), None)
+
+    @property
+    def place(self) -> tuple[float, float] | None:
+        """The coordinates of the earliest record that has some."""
+        return next((t.place for t in self.transitions if t.cell is not None), None)
+
+    def severity(self, end: int) -> int:
+        """The latest one given, 1 if none is."""
+        return ([1] + [t.severity for t in self.by(end) if t.severity])[-1]
+
     def is_open(self, end: int) -> bool:
         """Known at ``end``, neither rejected nor closed by then."""
         by_now = {t.status for t in self.transitions if t.ts <= end}
         return bool(by_now) and not by_now & {"rejected", "closed"}
 
-    def deadline(self, end: int) -> float | None:
-        """Acceptance plus the time allowed for the latest severity known at ``end``."""
-        accepted = self.first("accepted", end)
-        severities = [t.severity for t in self.transitions if t.severity and t.ts <= end]
-        factor = SEVERITY_FACTOR[severities[-1] if severities else 1]
-        return None if accepted is None else accepted + metric_rows()[self.kind].sla * MINUTE * factor
+    def deadline(self, end: int, since: str = "accepted", within: int | None = None) -> float | None:
+        """A status plus the time allowed for the latest severity known at ``end``, or plus ``within``."""
+        begin = self.first(since, end)
+        allowed = metric_rows()[self.kind].sla * MINUTE * SEVERITY_FACTOR[self.severity(end)]
+        return None if begin is None else begin + (allowed if within is None else within)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +214,8 @@ def _series(
         times = sorted(kept.get(key, {}))
         values = [kept[key][ts] for ts in times]
         retired = own is not None and own.retired
-        found[metric].append(Series(sensor, cell, period, hold, key in silent, retired, times, values))
+        place = own.place if own else None
+        found[metric].append(Series(sensor, cell, period, hold, key in silent, retired, place, times, values))
     return found
 
 

@@ -94,7 +94,7 @@ def test_a_rejected_case_is_never_due_and_the_latest_severity_sets_the_deadline(
 
 def test_every_rule_lets_its_hop_divide_the_day() -> None:
     assert {DAY % rule.hop for rule in RULES.values()} == {0}
-    assert len(RULES) == 15
+    assert len(RULES) == 84
 
 
 def test_grid_codes_nest() -> None:
@@ -102,3 +102,12 @@ def test_grid_codes_nest() -> None:
     assert len(code) == 11
     assert grid_code(114.345 + 4 / 3600, 30.585)[:9] == code[:9]
     assert math.isclose(4 / 3600 * 15, 1 / 60)
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_every_indicator_has_two_golden_cases_and_one_at_a_threshold(name: str) -> None:
+    own = [case for case in CASES if case.indicator == name]
+    values = [v for case in own for v in case.value.values() if v is not None]
+    assert len(own) >= 2
+    raises = RULES[name].raises
+    assert not raises or any(math.isclose(v, bound, abs_tol=1e-6) for v in values for bound in raises)

@@ -64,11 +64,13 @@ class Wire:
         record = {"event_id": t.case, "type": t.kind, "status": t.status, "ts": t.ts}
         record |= {"severity": t.severity} if t.severity else {}
         record |= {"channel": t.channel} if t.channel else {}
-        return record | (self._at(t.cell) if t.cell else {})
+        lon, lat = t.place or (self.places[t.cell] if t.cell else (None, None))
+        return record | ({"lon": lon, "lat": lat} if t.cell else {})
 
     def _sensor(self, row: Listed) -> list[Any]:
         period = row.period // 1000 if row.period else ""
-        return [row.sensor, *self.places[row.cell], row.metric or "", period, "true" if row.retired else ""]
+        place = row.place or self.places[row.cell]
+        return [row.sensor, *place, row.metric or "", period, "true" if row.retired else ""]
 
     def _at(self, cell: str) -> dict[str, float]:
         lon, lat = self.places[cell]
