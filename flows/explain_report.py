@@ -6,6 +6,7 @@ import json
 import math
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import polars as pl
 
 from flows.city import City
 from flows.explain_target import Target, local, targets_of
-from flows.explain_watch import FOLDER, LaneShare, shares_of
+from flows.explain_watch import FOLDER, LaneShare, shares_of, since_of
 from flows.inputs import Input
 from flows.record_names import record_names
 from geo.area_kinds import AreaKind
@@ -50,7 +51,9 @@ def explanations(
 
 def explain_all(city: City, texts: Sequence[str], out: Path, inputs: Sequence[Input]) -> None:
     """Write ``explain.json`` of a replay that has come to its end, and clear what its lanes left for it."""
-    found = explanations(city, targets_of(texts, city), out / FOLDER, out, inputs)
+    since = since_of(out / FOLDER)
+    targets = [replace(target, since=since) for target in targets_of(texts, city)]
+    found = explanations(city, targets, out / FOLDER, out, inputs)
     text = json.dumps(found, ensure_ascii=False, indent=1, allow_nan=False)
     (out / NAME).write_text(text + "\n", encoding="utf-8")
     shutil.rmtree(out / FOLDER)
@@ -136,7 +139,8 @@ def _explained(city: City, target: Target, shares: Sequence[LaneShare], writer: 
 
 def _nothing(city: City, target: Target) -> Share:
     """The share of a place where there never was a record: no case is 0, no reading is no value."""
-    shard = Shard(city.plan, city.calendar, Cells(city.areas.locate, city.grid.tile))
+    cells = Cells(city.areas.locate, city.grid.tile)
+    shard = Shard(city.plan, city.calendar, cells, since=target.since)
     return empty_share(Evaluation(target.plan(city), shard, np.array([target.at], np.int64)))
 
 

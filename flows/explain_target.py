@@ -10,18 +10,23 @@ from zoneinfo import ZoneInfo
 
 from flows.city import City
 from geo.area_kinds import AreaKind
+from indicators.latest import NEVER
 from indicators.plan import IndicatorPlan
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One value: an indicator (its place in the plan), an area (kind, uid, id), the window's end in ms."""
+    """One value: an indicator (its place in the plan), an area (kind, uid, id), the window's end in ms.
+
+    ``since`` is the flow's first watermark, known once it has run.
+    """
 
     index: int
     kind: AreaKind
     uid: int
     area: str
     at: int
+    since: int = NEVER
 
     def plan(self, city: City) -> IndicatorPlan:
         """The indicator's plan."""

@@ -19,6 +19,7 @@ from flows.snapshots import packed, thaw
 from geo.area_kinds import AreaKind
 from indicators.evaluate import Evaluation
 from indicators.explain import Share, share_of
+from indicators.latest import NEVER
 from indicators.layout import Layout
 from indicators.shard import Shard
 
@@ -50,6 +51,7 @@ class Watch:
             settled = target.at + target.plan(self.city).correctable(self.city.plan.metrics)
             if until >= settled or final:
                 del self.waiting[number]
+                (self.folder / f"since-{self.lane}").write_text(str(shard.since), encoding="utf-8")
                 if target.at <= until:
                     self._keep(number, self._shares(target, shard))
 
@@ -96,6 +98,11 @@ def shares_of(folder: Path, number: int) -> list[LaneShare]:
     for path in sorted(folder.glob(f"{number}-*")):
         found += thaw(path.read_bytes())
     return sorted(found, key=lambda share: (share.uid, share.tile))
+
+
+def since_of(folder: Path) -> int:
+    """The flow's first watermark, as the lanes noted it."""
+    return min((int(path.read_text(encoding="utf-8")) for path in folder.glob("since-*")), default=NEVER)
 
 
 def _uids(layout: Layout, kind: AreaKind) -> Ints:
