@@ -55,8 +55,10 @@ FORMULAS = {
         ("air_temperature",),
     ),
     "last words and counters": (
-        "robust_z(total(last(parking_total)) + total(parking_total)"
-        " + number(parking_total > 50), days=9, need=1)",
+        (
+            "robust_z(total(last(parking_total)) + total(parking_total)"
+            " + number(parking_total > 50), days=9, need=1)"
+        ),
         "6h",
         ("parking_total",),
     ),
