@@ -107,6 +107,7 @@ class AreaStep:
         self.closed = BEFORE
         self._queued: list[_Queued] = []
         self._early: list[EarlyValues] = []
+        self._blanks: dict[int, Frame] = {}
         self._empty = Shard(city.plan, city.calendar, Cells(city.areas.locate, city.grid.tile), since=FINAL)
         self._trimmed = BEFORE
         self._valued: dict[int, bool] = {}
@@ -207,19 +208,21 @@ class AreaStep:
         return self._has_value(plan) or self.publisher.awaits(plan.index, always)
 
     def _has_value(self, plan: IndicatorPlan) -> bool:
-        """Whether no data may be a value, such as 0; a formula that asks the clock may always have one."""
+        """Whether no data may be a value, such as 0; by the clock or a past without cases it may be later."""
         if plan.index not in self._valued:
             frame = Evaluation(plan, self._empty, np.zeros(1, np.int64)).frame().at(np.empty(0, np.int64), 1)
             value = judge(plan, frame, self.city.calendar, self.plan.catalogue.settings).value
             timeless = not any(isinstance(node, expression.Clock) for node in plan.nodes)
+            timeless &= not (plan.pasts and plan.events)
             self._valued[plan.index] = not (timeless and bool(np.isnan(value).all()))
         return self._valued[plan.index]
 
     def _eventful(self, plan: IndicatorPlan, ends: Ints) -> Ints:
         """Of windows without any data, those that can bring a row: all if no data is a value, such as 0."""
-        frame = Evaluation(plan, self._empty, ends[:1]).frame().at(np.empty(0, np.int64), 1)
-        value = judge(plan, frame, self.city.calendar, self.plan.catalogue.settings).value
-        if not np.isnan(value).all():
+        frame = self._blank(plan, ends[:1]).at(np.empty(0, np.int64), 1)
+        judged = judge(plan, frame, self.city.calendar, self.plan.catalogue.settings)
+        warming = judged.warming is not None and judged.warming.any()
+        if warming or not np.isnan(judged.value).all() or plan.pasts:
             return ends
         born = self.areas.birth[(self.areas.birth > ends[0]) & (self.areas.birth <= ends[-1])]
         return np.unique(np.concatenate((ends[:1], ends[np.searchsorted(ends, born)])))
@@ -235,12 +238,18 @@ class AreaStep:
         judged, rows = self._rolled_up(plan, judged, rows)
         return Windows(judged, rows, ends[:, None] >= self.areas.birth[rows][None])
 
+    def _blank(self, plan: IndicatorPlan, ends: Ints) -> Frame:
+        """The frame of windows without any data, of no areas."""
+        if plan.index not in self._blanks:
+            self._blanks[plan.index] = Evaluation(plan, self._empty, ends[:1]).frame()
+        return replace(self._blanks[plan.index].lasting(ends), since=self._empty.since)
+
     def _merged(
         self, plan: IndicatorPlan, ends: Ints, frames: list[AreaFrame]
     ) -> tuple[Ints, Ints, Ints, Frame]:
         if not frames:
             empty = np.empty(0, np.int64)
-            return empty, empty, empty, Evaluation(plan, self._empty, ends).frame()
+            return empty, empty, empty, self._blank(plan, ends)
         frame = Frame.joined([f.frame for f in frames])
         kind, uid, tile, district = (
             np.concatenate([getattr(f, name) for f in frames]) for name in ("kind", "uid", "tile", "district")

@@ -86,6 +86,11 @@ class Frame:
         parts = tuple(p.grouped(perm, start) for p in self.partials)
         return replace(self, partials=parts, evidence=self.evidence.grouped(perm, start))
 
+    def lasting(self, ends: Ints) -> Frame:
+        """A frame of no areas for other window ends."""
+        parts = tuple(p.lasting(len(ends)) for p in self.partials)
+        return replace(self, ends=ends, partials=parts, evidence=self.evidence.lasting(len(ends)))
+
     @staticmethod
     def stacked(frames: Sequence[Frame]) -> Frame:
         """Consecutive window ends of the same areas."""

@@ -57,6 +57,10 @@ class Partial:
             row = row // len(where) * size + where[row % len(where)]
         return replace(self, columns=tuple(columns), row=row)
 
+    def lasting(self, ends: int) -> Partial:
+        """A partial of no areas for another number of window ends."""
+        return replace(self, columns=tuple(c[:0].reshape(ends, 0) for c in self.columns))
+
     def part(self, first: int, last: int) -> Partial:
         """The window ends first <= i < last."""
         columns = tuple(c[first:last] for c in self.columns)
