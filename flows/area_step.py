@@ -236,7 +236,7 @@ class AreaStep:
         rows = np.concatenate((rows, extra))
         judged = judge(plan, frame, self.city.calendar, self.plan.catalogue.settings)
         judged, rows = self._rolled_up(plan, judged, rows)
-        return Windows(judged, rows, ends[:, None] >= self.areas.birth[rows][None])
+        return Windows(judged, rows, ends[:, None] >= np.maximum(self.areas.birth[rows], self.begin)[None])
 
     def _blank(self, plan: IndicatorPlan, ends: Ints) -> Frame:
         """The frame of windows without any data, of no areas."""

@@ -235,7 +235,8 @@ class Publisher:
         rows, areas, judged = self._rows[index], past.now.areas, past.now.judged
         rows.ensure(int(areas.max(initial=-1)) + 1)
         null, live = np.isnan(judged.value), past.now.live
-        due = live[1:] | (null[1:] & live[:-1]) | past.before.live[1:]
+        first = past.now.always[1:] & ~past.now.always[:-1]
+        due = live[1:] | (null[1:] & (live[:-1] | first)) | past.before.live[1:]
         emitted = _Emitted.first(np.zeros(null.shape, bool))
         emitted.rows[1:] = due & (past.changed[1:] | (past.changed[:-1] & null[1:]))
         for t, a in zip(*np.nonzero(emitted.rows), strict=True):

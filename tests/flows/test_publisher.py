@@ -239,3 +239,14 @@ def test_forgetting_leaves_the_revisions_of_later_windows() -> None:
     own.trim(POND, NOON + MINUTE)
     kept = own.state()["rows"]["drainage.ponding_depth_max"]["revisions"]
     assert sorted(kept.tolist()) == [[area, NOON + MINUTE, 1] for area in range(AREAS)]
+
+
+def test_the_first_row_of_an_area_is_revised_though_it_has_no_value() -> None:
+    own, starts = publisher(), (1, 10, 10)
+    nothing = np.full((2, AREAS), np.nan)
+    assert rows(close(own, nothing[1:], 1, starts)) == [(0, 1, None, 0)]
+    changed = np.zeros((2, AREAS), bool)
+    changed[1, 0] = True
+    now, out = windows(nothing, 0, starts), Published()
+    own.correct(POND, Past(now, now, changed, NOON + 60 * MINUTE), out)
+    assert rows(out) == [(0, 1, None, 1)]
