@@ -14,7 +14,7 @@ demo: $(STAMP)   ## a city in a rainstorm, live; options by ARGS="..."
 	@$(BIN)/yiwang demo $(ARGS)
 
 test: $(STAMP)   ## every test there is
-	@$(BIN)/python -m pytest -q $(ARGS)
+	@$(BIN)/python -m pytest -q -n auto --dist loadfile $(ARGS)
 
 check: $(STAMP)  ## style, types, the catalogue files
 	$(BIN)/ruff check .
