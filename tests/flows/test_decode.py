@@ -234,7 +234,7 @@ def test_a_missing_field_is_a_bad_field(name: str) -> None:
         (DONE, decode_feedback, {"note": 1}),
         (DONE, decode_feedback, {"incident_id": None}),
     ],
-    ids=str,
+    ids=lambda value: getattr(value, "__name__", str(value)),
 )
 def test_a_wrong_field_of_a_case_or_feedback_is_a_bad_field(
     base: Json, decoder: Callable[..., Any], change: Json
