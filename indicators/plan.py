@@ -102,9 +102,8 @@ class IndicatorPlan:
         return [n for n in self.nodes if isinstance(n, Aggregate) and metric_of(n.source) == code]
 
     def reach(self, code: str) -> int:
-        """How far before a window's end its aggregates of a metric look, holds and reach-back apart, ms."""
-        window = self.indicator.window_ms
-        return max([window, *((n.window or window) + n.offset for n in self.aggregates(code))])
+        """How far before a window's end it looks at a metric, holds and reach-back apart, ms."""
+        return max(use.reach for use in self._looks(code))
 
     def durations(self, code: str) -> Iterator[int]:
         """Every duration that slices of a metric must divide, ms."""
@@ -116,13 +115,16 @@ class IndicatorPlan:
 
     def uses(self, code: str, metrics: Metrics) -> list[Use]:
         """What of a metric's past it needs, corrections included."""
+        correctable = self.correctable(metrics)
+        return [replace(use, reach=use.reach + correctable) for use in self._looks(code)]
+
+    def _looks(self, code: str) -> list[Use]:
+        """What of a metric's past a window needs."""
         window = self.indicator.window_ms
         scope = Scope(window, math.gcd(self.indicator.hop_ms, window))
         found = [use for root in self.roots for use in uses(root, code, scope)]
         # Evidence: readings in the window and the last one before its end.
-        found.append(Use(window, False, ("count", LAST_TS, LAST), scope.grain))  # noqa: FBT003
-        correctable = self.correctable(metrics)
-        return [replace(use, reach=use.reach + correctable) for use in found]
+        return [*found, Use(window, False, ("count", LAST_TS, LAST), scope.grain)]  # noqa: FBT003
 
     def correctable(self, metrics: Metrics) -> int:
         """How far back a late record of any input may change a window of this indicator, ms."""

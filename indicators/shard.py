@@ -15,7 +15,7 @@ from indicators.latest import NEVER
 from indicators.layout import Cells, Layout, Universe
 from indicators.plan import COUNTERS, IndicatorPlan, Plan
 from indicators.slices import Ints, SliceRing
-from indicators.store import HOLD_PERIODS, MetricStore
+from indicators.store import MetricStore
 
 COUNTERS_KEPT = 4 * DAY
 """Longest use: a window of 24 h, corrected up to 48 h later."""
@@ -107,7 +107,8 @@ class Shard:
         for code in plan.metrics:
             index = self.plan.metrics.index[code]
             store = self.stores[index]
-            reach = plan.reach(code) + HOLD_PERIODS * store.longest_period
+            held = max(store.kind.periods * store.longest_period, int(store.hold.max(initial=0)))
+            reach = plan.reach(code) + held
             series = np.flatnonzero(member[store.cell])
             found.stores[index] = store.excerpt(
                 series, int(ends[0]) - reach - store.ring.length, int(ends[-1])

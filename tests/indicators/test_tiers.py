@@ -128,6 +128,10 @@ def test_closed_steps_give_the_values_that_readings_give(name: str, data: st.Dat
     found, expected = cell_values(kept, own, ends), cell_values(whole, own, ends)
     assert found.keys() == expected.keys()
     assert all(same(found[code], expected[code]) for code in expected)
+    # What late records make of single cells is evaluated from an excerpt.
+    for cell in kept.layout(own).cells.tolist():
+        alone = cell_values(kept.excerpt(own, np.array([cell]), ends), own, ends)
+        assert all(same(values, expected[code]) for code, values in alone.items())
 
 
 def test_the_histories_above_are_long_enough_to_be_closed() -> None:
