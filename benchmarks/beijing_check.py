@@ -124,7 +124,14 @@ def check(source: Path, work: Path, first: date | None = None, last: date | None
     folder = cut(source, work / "recordings", first, last)
     import_beijing_air(folder, work / "city")
     out = work / "out"
-    replay(ReplayOptions(readings=[work / "city/readings.jsonl"], sensors=work / "city/sensors.csv", out=out))
+    replay(
+        ReplayOptions(
+            readings=[work / "city/readings.jsonl"],
+            sensors=work / "city/sensors.csv",
+            indicators=["air.aqi"],
+            out=out,
+        )
+    )
     return compare(folder, out)
 
 
