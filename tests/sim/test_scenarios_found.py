@@ -67,7 +67,12 @@ def test_the_table_shows_a_row_of_every_run(tmp_path: Path) -> None:
 
 def test_a_quiet_morning_is_quiet(tmp_path: Path) -> None:
     alerts, exposure = quiet_week.week(tmp_path, sensors=600, seed=2, hours=12.0, faults="none")
-    cold = {"enterprise.emission_transmission_rate", "enterprise.market_churn"}
+    # Their windows of a day are not full yet on the first one, or nothing to count is a level.
+    cold = {
+        "enterprise.emission_transmission_rate",
+        "enterprise.market_churn",
+        "water_supply.night_flow_ratio",
+    }
     others = alerts.filter(~alerts["indicator"].is_in(cold))
     assert exposure.cells > 100
     assert others.height <= 3, others
