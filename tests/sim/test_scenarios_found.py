@@ -14,6 +14,7 @@ TOGETHER = (
     "gas_leak",
     "toxic_release",
     "water_main_burst",
+    "power_cut",
     "crowd_surge:duration=1h",
     "sensor_outage",
     "clock_skew:duration=2h",
