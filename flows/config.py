@@ -7,27 +7,25 @@ The types are the reference: ``docs/configuration.md`` is written from them (`fl
 (None, 'wall')
 """
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
-Kind = Literal["cell", "community", "street", "district", "city"]
-ClockMode = Literal["wall", "source"]
-
-Name = Annotated[str, Meta(min_length=1)]
-Positive = Annotated[float, Meta(gt=0)]
-NotNegative = Annotated[float, Meta(ge=0)]
-Seconds = Annotated[float, Meta(gt=0, le=600)]
-Count = Annotated[int, Meta(ge=1)]
-Lanes = Annotated[int, Meta(ge=1, le=64)]
-GridLevel = Annotated[int, Meta(ge=3, le=6)]
-Port = Annotated[int, Meta(ge=1, le=65_000)]
-
-
-def _about(en: str, zh: str, example: object) -> Meta:
-    """What the reference says of an option."""
-    return Meta(description=en, examples=[example], extra={"zh": zh})
+from flows.config_kafka import KafkaSection
+from flows.config_types import (
+    ClockMode,
+    Count,
+    GridLevel,
+    Kind,
+    Lanes,
+    Name,
+    NotNegative,
+    Port,
+    Positive,
+    Seconds,
+)
+from flows.config_types import said as _about
 
 
 class CitySection(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -248,6 +246,7 @@ class Configuration(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     city: CitySection = msgspec.field(default_factory=CitySection)
     files: FilesSection = msgspec.field(default_factory=FilesSection)
     engine: EngineSection = msgspec.field(default_factory=EngineSection)
+    kafka: KafkaSection = msgspec.field(default_factory=KafkaSection)
     redis: RedisSection = msgspec.field(default_factory=RedisSection)
     prometheus: PrometheusSection = msgspec.field(default_factory=PrometheusSection)
     history: HistorySection = msgspec.field(default_factory=HistorySection)
@@ -263,6 +262,9 @@ PATHS = (
     ("files", "readings"),
     ("files", "events"),
     ("files", "feedback"),
+    ("kafka", "ca"),
+    ("kafka", "certificate"),
+    ("kafka", "key"),
     ("engine", "out"),
     ("engine", "recovery"),
     ("history", "folder"),

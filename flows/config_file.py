@@ -19,6 +19,7 @@ import msgspec
 from msgspec import inspect, structs
 
 from flows.config import PATHS, Configuration
+from flows.config_kafka import faults as kafka_faults
 from indicators.durations import milliseconds
 
 Table = dict[str, Any]
@@ -168,6 +169,7 @@ def _unfit(found: Configuration) -> list[str]:
     if url is not None and url != "embedded" and "://" not in url:
         example = "write e.g. url = 'redis://127.0.0.1:6379/0', or embedded"
         faults.append(f"redis.url: expected the address of a server; found {url!r}; {example}")
+    faults += kafka_faults(found.kafka)
     if found.history.keep is not None:
         try:
             milliseconds(found.history.keep)
@@ -218,7 +220,14 @@ def _words(info: inspect.Type) -> str:
         return ("a whole number" if isinstance(info, inspect.IntType) else "a number") + _limits(info)
     if isinstance(info, inspect.ListType):
         return f"a list, each {_words(info.item_type)}"
-    return "a table of numbers" if isinstance(info, inspect.DictType) else "a text"
+    return _plain(info)
+
+
+def _plain(info: inspect.Type) -> str:
+    if isinstance(info, inspect.DictType):
+        of_numbers = isinstance(info.value_type, inspect.FloatType)
+        return "a table of numbers" if of_numbers else "a table of texts, numbers or true and false"
+    return "true or false" if isinstance(info, inspect.BoolType) else "a text"
 
 
 def _limits(info: inspect.IntType | inspect.FloatType) -> str:
@@ -235,10 +244,15 @@ def toml(value: object) -> str:
     ('{a = 1.5}', '["x", "y"]', 'true')
     """
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{key} = {toml(one)}" for key, one in value.items()) + "}"
+        return "{" + ", ".join(f"{_key(key)} = {toml(one)}" for key, one in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(map(toml, value)) + "]"
     return msgspec.json.encode(value).decode()
+
+
+def _key(name: str) -> str:
+    bare = name.replace("_", "").replace("-", "").isalnum() and name.isascii()
+    return name if bare else msgspec.json.encode(name).decode()
 
 
 def _hint(name: str, known: list[str]) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 
 from flows.admission import ReadingAdmission
 from flows.batches import FINAL
-from flows.config import ClockMode
+from flows.config_types import ClockMode
 from flows.failures import noted
 from flows.inputs import Door, Input
 from flows.pieces import BEFORE, MAX_DISORDER, Clock, FeedbackPiece

@@ -17,7 +17,10 @@ from typer.testing import CliRunner
 from flows.cli import app
 from flows.config import PATHS, Configuration
 from flows.config_file import ConfigurationError, about, load, toml, unknown_keys, wanted
+from flows.config_kafka import SECRETS, KafkaSection, kafka_settings
 from flows.config_reference import example, reference
+from sinks.kafka_link import check
+from sinks.kafka_types import KafkaSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 OPTIONS = [
@@ -77,6 +80,27 @@ FAULTS = {
     "a zone nobody knows": ("[city]\ntz = 'Moon/Base'", ["city.tz", "'Moon/Base'"]),
     "half a pair": ("[city]\ngrid = 'g.geojson'", ["city.grid", "grid_code_field"]),
     "a duration that is none": ("[history]\nkeep = 'long'", ["history.keep", "'long'", "30d"]),
+    "a secret in the file": (
+        "[kafka]\nsettings = {'sasl.password' = 'pw'}",
+        ["kafka.settings: sasl.password is a secret", "YIWANG_KAFKA_PASSWORD in the environment"],
+    ),
+    "a setting that has an option": (
+        "[kafka.settings]\n'group.id' = 'x'",
+        ["kafka.settings: group.id has an option of its own", "write group = ..."],
+    ),
+    "a setting of the engine": (
+        "[kafka.settings]\n'enable.auto.commit' = true",
+        ["kafka.settings: enable.auto.commit is set by the engine", "remove it"],
+    ),
+    "a broker with a protocol": (
+        "[kafka]\nbootstrap_servers = 'b:9092,http://c:80/'",
+        ["kafka.bootstrap_servers", "'http://c:80/'", "HOST:PORT"],
+    ),
+    "SASL without a mechanism": (
+        "[kafka]\nsecurity = 'sasl_ssl'",
+        ["kafka.mechanism", "give both or neither"],
+    ),
+    "a certificate without its key": ("[kafka]\ncertificate = 'c.pem'", ["kafka.certificate", "give both"]),
     "no TOML at all": ("[city", ["is no TOML"]),
 }
 
@@ -86,6 +110,34 @@ def test_a_fault_is_named_with_what_was_found_and_what_would_do(case: str, tmp_p
     text, expected = FAULTS[case]
     (fault,) = faults(text, tmp_path)
     assert [part for part in expected if part not in fault] == []
+
+
+def test_secrets_come_from_the_environment_and_are_not_shown() -> None:
+    section = KafkaSection(
+        bootstrap_servers="b:9092",
+        security="sasl_ssl",
+        mechanism="SCRAM-SHA-512",
+        user="yiwang",
+        settings={"socket.keepalive.enable": True},
+    )
+    settings = kafka_settings(section, {"YIWANG_KAFKA_PASSWORD": "very secret"})
+    assert dict(settings.options) == {
+        "security.protocol": "sasl_ssl",
+        "sasl.mechanism": "SCRAM-SHA-512",
+        "sasl.username": "yiwang",
+        "sasl.password": "very secret",
+        "socket.keepalive.enable": True,
+    }
+    assert "very secret" not in repr(settings)
+    check(settings)
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_every_secret_is_one_that_librdkafka_knows(name: str) -> None:
+    try:
+        check(KafkaSettings("b:9092", {name: "x"}))
+    except ValueError as error:
+        assert "No such configuration property" not in str(error)  # noqa: PT017 - it may also be taken
 
 
 def test_all_faults_are_named_at_once(tmp_path: Path) -> None:
