@@ -6,8 +6,11 @@ were expected to report from the city's beginning on, and the areas above it nee
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 from flows.batches import FINAL, Ints
-from flows.pieces import MAX_DISORDER, Clock
+from flows.pieces import MAX_DISORDER, Clock, Clocks
 
 
 class Beginning:
@@ -41,3 +44,44 @@ class Beginning:
         """The beginning if no record to come can be before it, else FINAL."""
         self._settled = self._settled or clock.watermark >= self.first
         return self.first if self._settled else FINAL
+
+
+class Beginnings:
+    """What all source parts have said of the beginning, as one lane heard it.
+
+    It is known when no part can have a record before the earliest that was named.
+
+    >>> heard = Beginnings(["records-00", "records-01"])
+    >>> heard.hear("records-00", Clock(130_000), begin=120_000, since=0)
+    >>> heard.known() is None
+    True
+    >>> heard.hear("records-01", Clock(140_000), begin=FINAL, since=5_000)
+    >>> heard.known()
+    (120000, 0)
+    """
+
+    def __init__(self, senders: Iterable[str]) -> None:
+        """``senders``: names of all source parts."""
+        self._clocks = Clocks(senders)
+        self._begin = self._since = FINAL
+
+    def hear(self, sender: str, clock: Clock, begin: int, since: int) -> None:
+        """Take one part's word, ``begin`` and ``since`` FINAL where it has none yet."""
+        self._clocks.hear(sender, clock)
+        self._begin, self._since = min(self._begin, begin), min(self._since, since)
+
+    def known(self) -> tuple[int, int] | None:
+        """The beginning and the flow's first watermark, if they are known."""
+        if self._begin == FINAL or self._clocks.least.watermark < self._begin:
+            return None
+        return self._begin, self._since
+
+    def state(self) -> dict[str, Any]:
+        """Plain data."""
+        clocks = {name: (c.maximum, c.limit) for name, c in self._clocks.by_sender.items()}
+        return {"clocks": clocks, "begin": self._begin, "since": self._since}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up a ``state()``."""
+        for name, clock in state["clocks"].items():
+            self.hear(name, Clock(*clock), state["begin"], state["since"])

@@ -55,10 +55,11 @@ class Clocks:
 
     @property
     def least(self) -> Clock:
-        """The slowest sender's clock; the limit is the greatest named."""
+        """The slowest sender's clock; once all have ended, the limit is the greatest named."""
         slowest = min(self.by_sender.values(), key=lambda c: c.maximum)
-        limits = [c.limit for c in self.by_sender.values() if c.limit != FINAL]
-        return Clock(slowest.maximum, max(limits, default=FINAL))
+        if slowest.maximum != FINAL:
+            return slowest
+        return Clock(FINAL, max(c.limit for c in self.by_sender.values()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,7 @@ from flows.router import STRAY_SLICE, Lanes, Router
 from flows.snapshots import COSTS, freeze, thaw
 
 PART = "records-00"
-"""The one part of the source: its files are aligned, which several parts could not be."""
+"""The one part of the files' source: they are aligned, which several parts could not be."""
 
 TURN = 250_000
 """Records handed on in one turn where batches are large: windows are closed once a turn, together."""
@@ -62,15 +62,12 @@ class Item:
 class ReplayPart(StatefulSourcePartition[Item, bytes]):
     """Reads all files; the snapshot holds positions, admission state and counts."""
 
-    def __init__(self, settings: ReplaySource, snapshot: bytes | None) -> None:
+    def __init__(self, settings: ReplaySource, snapshot: bytes | None, name: str = PART) -> None:
         resume: dict[str, Any] | None = thaw(snapshot) if snapshot else None
         self._settings = settings
-        city, lanes = settings.city, settings.lanes
-        self._router = Router(PART, lanes, city.plan.slice_ms, city.calendar.slice_origin)
-        self._readers = [
-            Router(PART, lanes, city.plan.slice_ms, city.calendar.slice_origin, i)
-            for i in range(len(settings.inputs))
-        ]
+        self.name = name
+        self._router = self._routed(0)
+        self._readers = [self._routed(i) for i in range(len(settings.inputs))]
         states = resume["files"] if resume else [None] * len(settings.inputs)
         self._files = [
             self._file(source, i, self._door(i, source, state), state)
@@ -89,6 +86,11 @@ class ReplayPart(StatefulSourcePartition[Item, bytes]):
             self._restore(resume)
         self._read = 0
         self._advance()
+
+    def _routed(self, number: int) -> Router:
+        city = self._settings.city
+        slices, origin = city.plan.slice_ms, city.calendar.slice_origin
+        return Router(self.name, self._settings.lanes, slices, origin, number)
 
     def _door(self, number: int, source: Input, state: dict[str, Any] | None) -> Door:
         """The door of an input; that of the first readings speaks for the silent sensors of the registry."""
@@ -189,8 +191,8 @@ class ReplayPart(StatefulSourcePartition[Item, bytes]):
                 if tell:
                     items += self._quiet(clock)
             if file.kind == "feedback" or (tell and self._feedback):
-                acts = admitted.batch.filed(PART) if file.kind == "feedback" else []
-                items.append(Item("feedback", "city", FeedbackPiece(PART, self._spoken(), acts)))
+                acts = admitted.batch.filed(self.name) if file.kind == "feedback" else []
+                items.append(Item("feedback", "city", FeedbackPiece(self.name, self._spoken(), acts)))
             if tell:
                 self._told = clock.maximum
         return items
@@ -228,7 +230,7 @@ class ReplayPart(StatefulSourcePartition[Item, bytes]):
         return Clock(min((f.clock for f in self._feedback), default=FINAL))
 
     def _quiet(self, clock: Clock) -> list[Item]:
-        pieces = ((key, ShardPiece(PART, clock)) for key in self._settings.lanes.shards)
+        pieces = ((key, ShardPiece(self.name, clock)) for key in self._settings.lanes.shards)
         return self._shard_items(clock, pieces)
 
     def _clock(self) -> Clock:
@@ -242,8 +244,8 @@ class ReplayPart(StatefulSourcePartition[Item, bytes]):
         self._write_totals()
         if self._settings.stop_after == "decode":
             return []
-        cases = [Item("case", key, CasePiece(PART, clock)) for key in self._settings.lanes.cases]
-        spoken = [Item("feedback", "city", FeedbackPiece(PART, clock))] if self._feedback else []
+        cases = [Item("case", key, CasePiece(self.name, clock)) for key in self._settings.lanes.cases]
+        spoken = [Item("feedback", "city", FeedbackPiece(self.name, clock))] if self._feedback else []
         return [*cases, *self._quiet(clock), *spoken]
 
     def _last(self) -> int:
@@ -287,7 +289,7 @@ class ReplayPart(StatefulSourcePartition[Item, bytes]):
         self._held = perf_counter(), _busy()
         with timed("snapshot"):
             state = self._state()
-        return freeze(PART, state)
+        return freeze(self.name, state)
 
     def _state(self) -> dict[str, Any]:
         return {

@@ -20,7 +20,7 @@ from flows.config_types import ClockMode
 from flows.failures import noted
 from flows.inputs import Door, Input
 from flows.pieces import BEFORE, MAX_DISORDER, Clock, FeedbackPiece
-from flows.records import PART, Item, ReplayPart, ReplaySource
+from flows.records import Item, ReplayPart, ReplaySource
 from flows.registry import read_registry
 from flows.roll import Roll
 from flows.run_input import GrowingFile
@@ -109,7 +109,7 @@ class LivePart(ReplayPart):
             self._told = clock.maximum
         spoken = self._spoken()
         if self._feedback and spoken != self._spoke:
-            items.append(Item("feedback", "city", FeedbackPiece(PART, spoken)))
+            items.append(Item("feedback", "city", FeedbackPiece(self.name, spoken)))
             self._spoke = spoken
 
     def _spoken(self) -> Clock:

@@ -7,7 +7,7 @@ and late records published at the slice end at which they take effect.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,19 +32,17 @@ CHUNK = 4_000_000
 """Rows (window ends times cells) evaluated at once, to bound memory."""
 
 _HOUR = 3_600_000
-_SENDERS_OF_ONE_LANE = 2
-"""The source and its one case lane."""
 
 
 class ShardLane:
     """The logic of one lane, free of the engine: ``take`` pieces, get what goes out."""
 
-    def __init__(self, city: City, name: str, senders: Iterable[str]) -> None:
-        """An empty lane that waits for all ``senders``."""
+    def __init__(self, city: City, name: str, sources: Sequence[str], cases: Sequence[str]) -> None:
+        """An empty lane that waits for all ``sources`` and all lanes of ``cases``."""
         self.city = city
         self.plan = city.plan
         self.name = name
-        self.clocks = Clocks(senders)
+        self.clocks = Clocks([*sources, *cases])
         self.shard = Shard(
             city.plan, city.calendar, Cells(city.areas.locate, city.grid.tile, city.grid.center)
         )
@@ -52,8 +50,7 @@ class ShardLane:
         self.intake = Intake(city.plan, self.shard, self.early.readings)
         self.recent = [RecentFrames(p, self.shard) for p in city.plan.indicators]
         self.publisher = Publisher(city.plan, self._describe)
-        alone = len(self.clocks.by_sender) == _SENDERS_OF_ONE_LANE
-        self.late = LateWindows(city, self.shard, self.intake, self.recent, alone)
+        self.late = LateWindows(city, self.shard, self.intake, self.recent, alone=len(cases) == 1)
         self.watch: Watch | None = None
         self.closed = BEFORE
         self.begin = FINAL

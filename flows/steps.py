@@ -16,7 +16,7 @@ from bytewax.operators import StatefulBatchLogic
 
 from alerts.desk import Desk
 from flows.area_step import AreaStep
-from flows.batches import FINAL
+from flows.beginning import Beginnings
 from flows.case_lane import CaseLane
 from flows.city import City
 from flows.city_flow import Steps
@@ -41,13 +41,14 @@ AREAS = "areas"
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What the steps of one run share."""
+    """What the steps of one run share; ``sources`` are the parts of the record source."""
 
     city: City
     lanes: Lanes
     recovery: Path | None = None
     desk: Desk | None = None
     watch: Callable[[str], Watch] | None = None
+    sources: tuple[str, ...] = (PART,)
 
     def steps(self) -> Steps:
         """Builders for the flow."""
@@ -82,9 +83,8 @@ class CasesShell(StatefulBatchLogic[Item, Item, Any]):
 
     def _built(self, name: str) -> CaseLane:
         city, lanes = self._run.city, self._run.lanes
-        return CaseLane(
-            name, [PART], lanes.shards, lanes.of_cell, city.plan.event_slice_ms, city.calendar.slice_origin
-        )
+        slices, origin = city.plan.event_slice_ms, city.calendar.slice_origin
+        return CaseLane(name, self._run.sources, lanes.shards, lanes.of_cell, slices, origin)
 
     @noted()
     def on_batch(self, values: list[Item]) -> Batch:
@@ -115,14 +115,17 @@ class ShardShell(StatefulBatchLogic[Item, Item, Any]):
         self._seq = 0
         # Until the city's beginning is known, nothing may be judged: when a lane acts would show.
         self._held: list[ShardPiece | PlacedCases] = []
+        self._beginnings = Beginnings(run.sources)
         if snapshot:
             state = thaw(snapshot)
             self._lane = self._built(state["name"])
             self._seq, self._held = state["lane"]["seq"], state["held"]
+            if "beginnings" in state:
+                self._beginnings.restore(state["beginnings"])
             load(self._lane, self._store(self._lane), state["lane"])
 
     def _built(self, name: str) -> ShardLane:
-        lane = ShardLane(self._run.city, name, [PART, *self._run.lanes.cases])
+        lane = ShardLane(self._run.city, name, self._run.sources, self._run.lanes.cases)
         if self._run.watch is not None:
             lane.watch = self._run.watch(name)
         return lane
@@ -140,7 +143,7 @@ class ShardShell(StatefulBatchLogic[Item, Item, Any]):
         with timed("shards"):
             lane = self._lane = self._lane or self._built(values[0].key)
             self._held += [item.piece for item in values]
-            if lane.closed == BEFORE and not _started(lane, values):
+            if lane.closed == BEFORE and not self._started(lane, values):
                 return [], StatefulBatchLogic.RETAIN
             held, self._held = self._held, []
             out, pieces = lane.take(held)
@@ -156,7 +159,18 @@ class ShardShell(StatefulBatchLogic[Item, Item, Any]):
         self._seq += 1
         with timed("snapshot"):
             state = save(lane, self._store(lane), self._seq)
-        return freeze(lane.name, {"name": lane.name, "lane": state, "held": self._held})
+        told = {"held": self._held, "beginnings": self._beginnings.state()}
+        return freeze(lane.name, {"name": lane.name, "lane": state, **told})
+
+    def _started(self, lane: ShardLane, values: list[Item]) -> bool:
+        """Begin the lane's windows where the city's begin, if that is known."""
+        for item in values:
+            if isinstance(item.piece, ShardPiece):
+                self._beginnings.hear(item.piece.sender, item.piece.clock, item.begin, item.since)
+        known = self._beginnings.known()
+        if known is not None:
+            lane.start(*known)
+        return known is not None
 
 
 class AreasShell(StatefulBatchLogic[Item, Item, Any]):
@@ -210,15 +224,6 @@ class IncidentsShell(StatefulBatchLogic[Item, Item, Any]):
     def snapshot(self) -> bytes:
         """All incidents, and feedback that waits."""
         return self._run.frozen("incidents", self._step.state)
-
-
-def _started(lane: ShardLane, values: list[Item]) -> bool:
-    """Begin the lane's windows where the city's begin, if that is known."""
-    begin = min(item.begin for item in values)
-    if begin == FINAL:
-        return False
-    lane.start(begin, min(item.since for item in values))
-    return True
 
 
 def _outgoing(part: str, out: Published, clock: Clock) -> list[Item]:
