@@ -24,8 +24,11 @@ from flows.city import City
 from flows.city_flow import Ends, Tap, build
 from flows.config import Configuration
 from flows.config_file import missing
+from flows.config_kafka import kafka_settings
 from flows.incident_step import desk_of
 from flows.inputs import Input
+from flows.kafka_ends import kafka_taps
+from flows.profile import timed
 from flows.record_files import SUFFIXES
 from flows.records import PART
 from flows.recovery_folder import RecoveryFolder
@@ -40,12 +43,15 @@ from geo.areas import AreaKind
 from indicators.durations import milliseconds
 from sinks.history import History
 from sinks.history_hours import HOUR
+from sinks.kafka_link import check
+from sinks.kafka_sink import SinkSettings
 from sinks.line_files import LineFiles, plain_line, reject_line
 from sinks.nowhere import Nowhere
 from sinks.prometheus import Source, served
 from sinks.prometheus_alerts import AlertCounter, AlertFigures, IncidentGauge, RefusalCounter
 from sinks.prometheus_dispatch import DispatchQueues
 from sinks.prometheus_values import Latest, RevisionCounter, Revisions, ValueGauges
+from sinks.prometheus_waiting import Waits
 from sinks.redis_keys import Keys
 from sinks.redis_server import embedded_server
 
@@ -113,6 +119,7 @@ class Engine:
     wall: Callable[[], float] = time.time
     source: LivePart | None = None
     figures: EngineFigures | None = None
+    waits: Waits = field(default_factory=Waits)
 
     def run(self) -> RunSummary:
         """Run until stopped, or until all inputs that cannot grow have ended.
@@ -163,9 +170,14 @@ class Engine:
             sources.append(DispatchQueues(redis, Keys(self.config.redis.prefix)).families)
         if self.config.history.folder is not None:
             taps = (Tap("values_history", "values", self._history(lanes, durable=durable)), *taps)
+        if self.config.kafka.bootstrap_servers is not None:
+            kafka = kafka_settings(self.config.kafka, waiting=self.waits)
+            check(kafka)
+            written = SinkSettings(kafka, durable=durable, timed=timed)
+            taps = (*kafka_taps(self.config.kafka, city, lanes.shards, written), *taps)
         if redis is not None:
             settings = redis_settings(redis, durable=durable)
-            settings = replace(settings, keys=Keys(self.config.redis.prefix))
+            settings = replace(settings, keys=Keys(self.config.redis.prefix), waiting=self.waits)
             taps = (*redis_taps(city, lanes.shards, settings, int(self.wall() * 1000)), *taps)
         ends = Ends(
             records=self._records(options, city, lanes, figures),
@@ -226,7 +238,7 @@ class Engine:
     def _taps(self, city: City, figures: EngineFigures) -> tuple[tuple[Tap, ...], list[Source]]:
         """The doors that are configured, the metrics last: an alert counts when it is queued."""
         taps = [Tap("refused_count", "rejects", RefusalCounter(figures.refusals))]
-        sources: list[Source] = [figures.families]
+        sources: list[Source] = [figures.families, self.waits.families]
         if self.config.prometheus.port is not None:
             themes = {i.id: i.entry.theme for i in city.plan.catalogue.indicators}
             district = lru_cache(1 << 16)(lambda kind, area: city.areas.district(AreaKind.of(kind), area))

@@ -101,6 +101,22 @@ def record_batch(frames: Sequence["ValueFrame"]) -> Arrow:
     return pa.record_batch([indicator, _areas(frames), *numbers], schema=_SEGMENT)
 
 
+def streams_of(frames: Sequence["ValueFrame"], labels: "Labels", most: int) -> Iterator[bytes]:
+    """Arrow IPC streams of ``most`` rows each with the rows of non-empty frames, in order, as in `TABLE`."""
+    batch = record_batch(frames)
+    columns = {name: batch.column(name) for name in _SEGMENT.names}
+    for name, texts in (("kind", labels.kinds), ("status", labels.statuses)):
+        columns[name] = pa.DictionaryArray.from_arrays(columns[name], list(texts))
+    for name in ("value", "coverage"):
+        columns[name] = pa.array(significant(columns[name].to_numpy()), from_pandas=True)
+    rows = pa.table([columns[field.name] for field in TABLE], names=TABLE.names).cast(TABLE)
+    for start in range(0, len(rows), most):
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, TABLE) as stream:
+            stream.write_table(rows.slice(start, most))
+        yield sink.getvalue().to_pybytes()
+
+
 def _joined(columns: list[Any], lengths: list[int], kind: type[np.generic]) -> NDArray[Any]:
     if all(np.ndim(c) == 0 for c in columns):
         return np.repeat(np.array(columns, kind), lengths)

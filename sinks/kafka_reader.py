@@ -102,6 +102,11 @@ class KafkaReader:
         found: tuple[int, int] = self._ask(f"the offsets of {place[0]} [{place[1]}]", asked)
         return found
 
+    def positions(self, places: Sequence[Place]) -> dict[Place, int]:
+        """The offset after what was read last, in each partition; -1001 before anything was."""
+        found = self._consumer.position([Partition(*place) for place in places])
+        return {(one.topic, one.partition): one.offset for one in found}
+
     def offsets_at(self, times: Mapping[Place, int]) -> dict[Place, int]:
         """The first offset at or after a time (epoch ms) in each partition; -1: none is that young."""
         asked = partial(self._consumer.offsets_for_times, partitions(times), timeout=self._settings.timeout)

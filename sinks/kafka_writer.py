@@ -6,10 +6,10 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Self
+from typing import Any, Self
 
 from sinks.kafka_link import Error, Failure, Hearing, Producer, hint, kind_of, producer
-from sinks.kafka_types import KafkaAwayError, KafkaRefusedError, KafkaSettings, Option, Outgoing
+from sinks.kafka_types import KafkaAwayError, KafkaRefusedError, KafkaSettings, Option, Outgoing, Place
 
 LOG = logging.getLogger("yiwang.kafka")
 
@@ -37,6 +37,9 @@ class KafkaWriter:
         patience: seconds to wait for a broker that is away; None for ever.
         make: makes the client, and makes it again when it cannot go on.
 
+    Attributes:
+        ends: of each partition written to, the offset after the last message written.
+
     Raises:
         ValueError: the settings cannot be used.
     """
@@ -50,6 +53,7 @@ class KafkaWriter:
         self._settings, self._patience, self._make = settings, patience, make
         chosen = {name: settings.options.get(name, usual) for name, usual in _USUAL.items()}
         self._more: dict[str, Option] = {**chosen, **_FIXED}
+        self.ends: dict[Place, int] = {}
         self._hearing = Hearing()
         self._producer = make(settings, self._more, self._hearing)
 
@@ -78,10 +82,12 @@ class KafkaWriter:
         errors: list[Error | None] = [None] * len(messages)
         left = len(messages)
 
-        def report(place: int, error: Error | None, _: object) -> None:
+        def report(place: int, error: Error | None, written: Any) -> None:  # noqa: ANN401 - a message
             nonlocal left
             left -= 1
             errors[place] = error
+            if error is None:
+                self.ends[written.topic(), written.partition()] = written.offset() + 1
 
         for place, one in enumerate(messages):
             self._produce(one, partial(report, place))
@@ -102,7 +108,7 @@ class KafkaWriter:
             self._producer = self._make(self._settings, self._more, self._hearing)
         return again
 
-    def _produce(self, one: Outgoing, report: Callable[[Error | None, object], None]) -> None:
+    def _produce(self, one: Outgoing, report: Callable[[Error | None, Any], None]) -> None:
         headers = list(one.headers) or None
         produce = self._producer.produce
         try:

@@ -10,7 +10,9 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
@@ -76,6 +78,7 @@ class RedisLink:
             than before, which may have lost its data.
         patience: seconds to wait for a Redis that is away; None for ever.
         run_id: of the server that was filled last, "" before any.
+        waiting: entered while Redis is waited for, with a word that says for whom.
 
     Raises:
         ValueError: the URL cannot be used.
@@ -86,6 +89,7 @@ class RedisLink:
     refill: Callable[[], list[Command]] | None = None
     patience: float | None = None
     run_id: str = ""
+    waiting: Callable[[str], AbstractContextManager[Any]] = nullcontext
     _pool: redis.ConnectionPool = field(init=False, repr=False)
     _connection: Connection | None = field(default=None, init=False, repr=False)
     _sha: dict[Any, bytes] = field(default_factory=dict, init=False, repr=False)
@@ -112,15 +116,17 @@ class RedisLink:
         """
         if not commands:
             return []
+        stack = ExitStack()
         again = Retrying(
             wait=wait_exponential_jitter(multiplier=0.05, max=_LONGEST_PAUSE, jitter=0.05),
             retry=retry_if_exception(_passes_by),
             stop=stop_never if self.patience is None else stop_after_delay(self.patience),
-            before_sleep=self._tell,
+            before_sleep=partial(self._tell, stack),
             reraise=True,
         )
         try:
-            replies: list[Reply] = again(self._attempt, commands)
+            with stack:
+                replies: list[Reply] = again(self._attempt, commands)
         except RedisError:
             raise
         except (*_AWAY, _PassingError) as error:
@@ -181,8 +187,9 @@ class RedisLink:
             connection.disconnect()
             self._pool.release(connection)
 
-    def _tell(self, state: RetryCallState) -> None:
+    def _tell(self, stack: ExitStack, state: RetryCallState) -> None:
         if state.attempt_number == 1 and state.outcome is not None:
+            stack.enter_context(self.waiting("redis"))
             LOG.warning("waiting for %s: %s", self.shown, state.outcome.exception())
 
 

@@ -49,6 +49,7 @@ class RedisSettings:
         thaw: the way back.
         timed: makes a block whose time is counted under a name.
         patience: seconds to wait for a Redis that is away; None for ever.
+        waiting: entered while Redis is waited for, with a word that says for whom.
     """
 
     url: str
@@ -57,6 +58,7 @@ class RedisSettings:
     thaw: Callable[[bytes], Any] | None = None
     timed: Callable[[str], AbstractContextManager[Any]] = nullcontext
     patience: float | None = None
+    waiting: Callable[[str], AbstractContextManager[Any]] = nullcontext
 
 
 class Content(Protocol):
@@ -85,6 +87,7 @@ class RedisPart(StatefulSinkPartition[Any, Snapshot]):
             lambda: content.everything(self._link),
             settings.patience,
             run_id,
+            settings.waiting,
         )
 
     def write_batch(self, values: list[Any]) -> None:

@@ -1,0 +1,44 @@
+"""Kafka beside the other outputs of a flow: alerts, values and rejects of a run, as its ``[kafka]`` wants."""
+
+from __future__ import annotations
+
+from flows.city import City
+from flows.city_flow import Tap
+from flows.config_kafka import KafkaSection
+from flows.steps import AREAS, CITY
+from sinks.kafka_contents import AlertMessages, DeadLetters, ValueMessages
+from sinks.kafka_sink import Content, KafkaSink, SinkSettings
+
+LETTERS = "dlq"
+"""The one part of all dead letters, whatever the processes of a run."""
+
+
+def kafka_taps(
+    section: KafkaSection, city: City, shards: list[str], settings: SinkSettings
+) -> tuple[Tap, ...]:
+    """The readers that write a run's results to the topics of its configuration."""
+    name = city.areas.city["id"]
+    taps = []
+    if section.alerts is not None:
+        alerts: str = section.alerts
+
+        def transitions(part: str) -> Content:
+            del part
+            return AlertMessages(alerts, name)
+
+        taps.append(Tap("alerts_kafka", "alerts", KafkaSink(settings, [CITY], transitions)))
+    if section.indicators is not None:
+        indicators: str = section.indicators
+
+        def values(part: str) -> Content:
+            return ValueMessages(indicators, part, section.indicator_kinds)
+
+        taps.append(Tap("values_kafka", "values", KafkaSink(settings, [*shards, AREAS], values)))
+    if section.dead_letters:
+
+        def letters(part: str) -> Content:
+            del part
+            return DeadLetters(section.inputs().values())
+
+        taps.append(Tap("rejects_kafka", "rejects", KafkaSink(settings, [LETTERS], letters)))
+    return tuple(taps)
