@@ -35,7 +35,15 @@ ID = "ce_id"
 
 Snapshot = bytes | None
 
-_ends = msgspec.json.Decoder(dict[str, dict[int, int]]).decode
+
+class _State(msgspec.Struct, frozen=True):
+    """``ends``: of each partition (offset after the last message); ``told``: ids that may come again."""
+
+    ends: dict[str, dict[int, int]]
+    told: list[str]
+
+
+_state = msgspec.json.Decoder(_State).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +99,12 @@ class KafkaPart(StatefulSinkPartition[Any, Snapshot]):
         """Where the topics end; after a crash also what they have got since the snapshot."""
         ends = topic_ends(self.settings.kafka, self.content.topics)
         if self.resume is not None:
-            before = places(self.resume)
+            state = _state(self.resume)
+            before = {(t, number): end for t, own in state.ends.items() for number, end in own.items()}
             missed = {place: (before.get(place, 0), end) for place, end in ends.items()}
             found = map(message_id, messages_between(self.settings.kafka, missed))
             self._told = {one for one in found if one is not None}
+            self._told.update(one.encode() for one in state.told)
             if self._told:
                 LOG.info("%s: %d messages are there already", self.content.topics, len(self._told))
         self._writer.ends.update(ends)
@@ -117,13 +127,13 @@ class KafkaPart(StatefulSinkPartition[Any, Snapshot]):
         return False
 
     def snapshot(self) -> Snapshot:
-        """Where the topics end, as far as we have written them."""
+        """Where the topics end; and what stands before that, but has not come again yet since a crash."""
         if not self.settings.durable:
             return None
         ends: dict[str, dict[int, int]] = {}
         for (topic, number), end in self._writer.ends.items():
             ends.setdefault(topic, {})[number] = end
-        return msgspec.json.encode(ends)
+        return msgspec.json.encode(_State(ends, sorted(one.decode() for one in self._told)))
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -172,15 +182,6 @@ def patient(settings: SinkSettings, work: Callable[[], None]) -> None:
     except KafkaAwayError:
         with settings.kafka.waiting("kafka"):
             again(work)
-
-
-def places(snapshot: bytes) -> dict[Place, int]:
-    """The ends that a snapshot names.
-
-    >>> places(b'{"city.alerts.v1":{"0":17}}')
-    {('city.alerts.v1', 0): 17}
-    """
-    return {(topic, number): end for topic, ends in _ends(snapshot).items() for number, end in ends.items()}
 
 
 def topic_ends(settings: KafkaSettings, topics: Sequence[str]) -> dict[Place, int]:

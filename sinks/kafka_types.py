@@ -19,9 +19,13 @@ Option = str | int | float | bool
 Headers = Sequence[tuple[str, str | bytes | None]]
 
 _NAME = "yiwang"
-_QUIET = 2
-"""librdkafka's own log on stderr: only what ends a client; the rest is told by ours."""
-
+_USUAL: Mapping[str, Option] = {
+    # librdkafka's own log on stderr: only what ends a client; the rest is told by ours.
+    "log_level": 2,
+    # A broker that is back is found within a second.
+    "reconnect.backoff.max.ms": 1_000,
+    "socket.keepalive.enable": True,
+}
 
 ErrorKind = Literal["away", "out_of_range", "gone", "refused", "exists", "too_large", "end", "anew", "other"]
 """What an error means for us, whatever its number."""
@@ -122,8 +126,8 @@ class KafkaSettings:
     def options_of(self, client: str, more: Mapping[str, Option] | None = None) -> dict[str, Any]:
         """All settings of one client; ``more`` are those of its kind, which nothing overrides.
 
-        >>> sorted(KafkaSettings("a:1", {"client.id": "x"}).options_of("producer"))
-        ['bootstrap.servers', 'client.id', 'log_level']
+        >>> KafkaSettings("a:1", {"client.id": "x"}).options_of("producer")["client.id"]
+        'x'
         """
-        own = {"client.id": f"{_NAME}-{client}", "log_level": _QUIET, **self.options}
+        own = {"client.id": f"{_NAME}-{client}", **_USUAL, **self.options}
         return {**own, **(more or {}), "bootstrap.servers": self.servers}
