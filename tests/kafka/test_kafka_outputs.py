@@ -45,7 +45,7 @@ def started(config: Path, *more: str) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def configured(city: Path, folder: Path, kafka: Cluster, alerts: str, indicators: str) -> Path:
-    sections = {
+    sections: dict[str, dict[str, object]] = {
         "city": {"sensors": str(city / "sensors.csv")},
         "files": {"readings": [str(city / "readings.jsonl")], "events": [str(city / "events.jsonl")]},
         "engine": {
