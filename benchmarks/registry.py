@@ -28,7 +28,7 @@ from geo.areas import Areas
 from geo.cells import BeidouGrid
 from indicators.layout import Cells
 from indicators.metrics import Metrics
-from indicators.slices import SliceRing
+from indicators.slice_ring import SliceRing
 from indicators.store import MetricKind, MetricStore
 
 T = TypeVar("T")

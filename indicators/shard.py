@@ -14,7 +14,8 @@ from indicators.counters import CellCounters
 from indicators.latest import NEVER
 from indicators.layout import Cells, Layout, Universe
 from indicators.plan import COUNTERS, IndicatorPlan, Plan
-from indicators.slices import Ints, SliceRing
+from indicators.slice_ring import SliceRing
+from indicators.slices import Ints
 from indicators.store import MetricStore
 
 COUNTERS_KEPT = 4 * DAY

@@ -1,8 +1,7 @@
-"""Closed slices of one metric: readings sorted by (series, time) and the sums over them.
+"""Slices: readings of one metric in a short time, sorted by (series, time), and the sums over them.
 
 A slice (s, s + length] keeps its readings as packed columns and derives per-series sums from them when
-first asked: counts, exact integer sums, extremes, and counters of readings that pass a test (R2). Sums over
-long windows are read from a coarser ring of whole hours.
+first asked: counts, exact integer sums, extremes, and counters of readings that pass a test (R2).
 
 >>> s = Slice.of(np.array([1, 0, 1]), np.array([50, 10, 20]), np.array([7, 5, 6]))
 >>> s.who.tolist(), s.channel("sum").tolist()
@@ -11,22 +10,17 @@ long windows are read from a coarser ring of whole hours.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-
-from indicators.order import stable_order
-from indicators.tiers import LAST, Last, Tier
 
 Ints = NDArray[np.int64]
 Channel = Hashable
 """``count``, ``sum``, ``min``, ``max``, or ``("true"|"known", test)`` for a test of readings."""
 
 _REDUCE: dict[str, np.ufunc] = {"sum": np.add, "min": np.minimum, "max": np.maximum}
-_NEUTRAL = {"min": np.iinfo(np.int64).max, "max": np.iinfo(np.int64).min}
 
 ReadingTest = Callable[[Ints], NDArray[np.float64]]
 """Stored integer values -> flags as floats (1, 0, NaN unknown)."""
@@ -77,233 +71,11 @@ class Slice:
         found: Ints = _REDUCE[str(name)].reduceat(self.value, self.start)
         return found
 
+    def awake(self) -> Slice:
+        """Itself: see `indicators.rested`."""
+        return self
+
     def last(self) -> tuple[Ints, Ints, Ints]:
         """Series, time and value of each series' latest reading, in the order of ``who``."""
         rows = np.append(self.start[1:], len(self.series)) - 1
         return self.who, self.ts[rows], self.value[rows]
-
-
-@dataclass(slots=True)
-class _Sums:
-    """Sums of one coarse step for the series that had readings in it."""
-
-    who: NDArray[np.signedinteger[Any]]
-    values: Ints
-
-
-_NOT_ASKED = _Sums(np.empty(0, np.int64), np.empty(0, np.int64))
-
-
-class SliceRing:
-    """The slices of one metric by number; slice k is (origin + (k - 1) * length, origin + k * length]."""
-
-    def __init__(self, length: int, origin: int) -> None:
-        """Slices of ``length`` ms whose borders lie at ``origin`` plus whole lengths."""
-        self.length = length
-        self.origin = origin
-        self.slices: dict[int, Slice] = {}
-        self.tests: dict[Channel, ReadingTest] = {}
-        self.changed: set[int] = set()
-        self.tier: Tier | None = None
-        self._coarse: dict[tuple[int, Channel], _Sums | None] = {}
-        self._step = max(1, 3_600_000 // length)
-
-    def number(self, ts: Ints) -> Ints:
-        """The slice each instant lies in."""
-        return -((self.origin - ts) // self.length)
-
-    def floor(self, instant: int) -> int:
-        """The last slice end at or before an instant."""
-        return self.origin + (instant - self.origin) // self.length * self.length
-
-    def insert(self, series: Ints, ts: Ints, value: Ints, known: int) -> tuple[Ints, Ints]:
-        """Add readings in arrival order; replaces a reading of the same series and time (R7).
-
-        ``known`` is a number above every series. Returns series and ts of the readings that replace no other.
-        """
-        number = self.number(ts)
-        low = int(number.min())
-        within = ts - (self.origin + (number - 1) * self.length)
-        key = ((number - low) * known + series) * (self.length + 1) + within
-        order = stable_order(key, (int(number.max()) - low + 1) * known * (self.length + 1))
-        key = key[order]
-        last = np.ones(len(key), bool)
-        np.not_equal(key[1:], key[:-1], out=last[:-1])
-        order = order[last]
-        series, ts, value, number = series[order], ts[order], value[order], number[order]
-        cuts = np.flatnonzero(np.diff(number)) + 1
-        fresh = np.ones(len(series), bool)
-        for begin, end in zip(np.append(0, cuts), np.append(cuts, len(series)), strict=True):
-            own = slice(begin, end)
-            fresh[own] = self._put(int(number[begin]), series[own], ts[own], value[own])
-        return (series, ts) if fresh.all() else (series[fresh], ts[fresh])
-
-    def _put(self, k: int, series: Ints, ts: Ints, value: Ints) -> NDArray[np.bool_] | bool:
-        for coarse in [coarse for coarse in self._coarse if coarse[0] == -(-k // self._step)]:
-            del self._coarse[coarse]
-        self.changed.add(k)
-        old = self.slices.get(k)
-        if old is None:
-            self.slices[k] = Slice.sorted(series, ts, value)
-            return True
-        span, base = self.length + 1, self.origin + (k - 1) * self.length
-        old_key = old.series * span + (old.ts - base)
-        key = series * span + (ts - base)
-        at = np.searchsorted(old_key, key)
-        fresh = np.ones(len(key), bool)
-        inside = at < len(old_key)
-        fresh[inside] = old_key[at[inside]] != key[inside]
-        kept = old.value.copy()
-        kept[at[~fresh]] = value[~fresh]
-        at = at[fresh]
-        self.slices[k] = Slice.sorted(
-            np.insert(old.series, at, series[fresh]),
-            np.insert(old.ts, at, ts[fresh]),
-            np.insert(kept, at, value[fresh]),
-        )
-        return fresh
-
-    def total(self, channel: Channel, low: int, high: int, size: int) -> Ints:
-        """Per series the sum (or least, greatest) over slices low < k <= high: int64[size].
-
-        Series without readings have 0, for ``min`` the largest and for ``max`` the least int64.
-        """
-        into = np.full(size, _NEUTRAL.get(str(channel), 0), np.int64)
-        k = low + 1
-        while k <= high:
-            if high - low >= self._step and (k - 1) % self._step == 0 and k + self._step - 1 <= high:
-                stride = self._step
-            else:
-                stride = self._closed(k, high, channel) or 1
-            part = self._sums(k, stride, channel)
-            k += stride
-            if part is not None:
-                _add(into, part, channel)
-        return into
-
-    def _closed(self, k: int, high: int, channel: Channel) -> int:
-        """How many slices up to ``high`` the closed step covers that begins with slice k, 0 for none."""
-        tier = self.tier
-        if tier is None or tier.until is None or channel not in tier.place:
-            return 0
-        size = tier.length // self.length
-        fits = (k - 1) % size == 0 and k + size - 1 <= min(high, tier.until * size)
-        return size if fits else 0
-
-    def _sums(self, k: int, stride: int, channel: Channel) -> _Sums | None:
-        """The sums over ``stride`` slices from slice k on: one, a closed step, or an hour."""
-        if self.tier is not None and self._closed(k, k + stride - 1, channel) == stride:
-            found = self.tier.sums((k - 1) // stride + 1, channel)
-            return None if found is None else _Sums(*found)
-        return self._fine_sums(k, channel) if stride == 1 else self._coarse_sums(k, channel)
-
-    def _fine_sums(self, k: int, channel: Channel) -> _Sums | None:
-        found = self.slices.get(k)
-        return None if found is None else _Sums(found.who, found.channel(channel, self.tests.get(channel)))
-
-    def _coarse_sums(self, first: int, channel: Channel) -> _Sums | None:
-        """The sums over the hour that begins with a slice."""
-        key = ((first - 1) // self._step + 1, channel)
-        found = self._coarse.get(key, _NOT_ASKED)
-        if found is _NOT_ASKED:
-            parts, k, end = [], first, first + self._step - 1
-            while k <= end:
-                stride = self._closed(k, end, channel) or 1
-                parts.append(self._sums(k, stride, channel))
-                k += stride
-            present = [p for p in parts if p is not None and len(p.who)]
-            if not present:
-                self._coarse[key] = None
-                return None
-            who = np.unique(np.concatenate([p.who for p in present]))
-            dense = np.full(int(who[-1]) + 1, _NEUTRAL.get(str(channel), 0), np.int64)
-            for part in present:
-                _add(dense, part, channel)
-            found = self._coarse[key] = _Sums(who, dense[who])
-        return found
-
-    @property
-    def first_closed(self) -> int:
-        """A slice before all closed steps, the largest number where there is none."""
-        if self.tier is None or not self.tier.steps:
-            return int(_NEUTRAL["min"])
-        return (min(self.tier.steps) - 1) * (self.tier.length // self.length)
-
-    def closed_last(self, low: int, high: int) -> tuple[list[Last], int]:
-        """Last readings of the closed steps in low < k <= high, and the slice they end with."""
-        if self.tier is None or self.tier.until is None or LAST not in self.tier.place:
-            return [], low
-        size = self.tier.length // self.length
-        first, last = low // size, min(high // size, self.tier.until)
-        return self.tier.latest(first, last), max(low, last * size)
-
-    def of_members(self, low: int, high: int, member: NDArray[np.bool_]) -> tuple[Ints, Ints, Ints]:
-        """Series, ts and value of the readings of some series in slices low < k <= high, in order of time."""
-        parts = [self.slices[k] for k in sorted(self.slices) if low < k <= high]
-        inside = [member[p.series] for p in parts]
-        empty = [np.empty(0, np.int64)]
-        series, ts, value = (
-            np.concatenate(empty + [c[keep] for c, keep in zip(columns, inside, strict=True)])
-            for columns in ([p.series for p in parts], [p.ts for p in parts], [p.value for p in parts])
-        )
-        return series, ts, value
-
-    def packed(self, low: int, high: int) -> tuple[Ints, Ints, Ints]:
-        """Series, ts and value of the readings in slices low < k <= high, sorted by (series, ts)."""
-        parts = [self.slices[k] for k in range(low + 1, high + 1) if k in self.slices]
-        if not parts:
-            empty = np.empty(0, np.int64)
-            return empty, empty, empty
-        if len(parts) == 1:
-            return parts[0].series, parts[0].ts, parts[0].value
-        series = np.concatenate([p.series for p in parts])
-        # A merge of slices that are sorted already, which is what a stable argsort is quickest at.
-        order = np.argsort(series, kind="stable")
-        ts = np.concatenate([p.ts for p in parts])[order]
-        return series[order], ts, np.concatenate([p.value for p in parts])[order]
-
-    @property
-    def kept(self) -> Mapping[int, Slice]:
-        """All slices by number."""
-        return self.slices
-
-    def dump(self, k: int) -> bytes:
-        """A slice as bytes: int32 series, int64 times, int64 values."""
-        part = self.slices[k]
-        return part.series.astype(np.int32).tobytes() + part.ts.tobytes() + part.value.tobytes()
-
-    def load(self, k: int, data: bytes) -> None:
-        """Take up a slice that was dumped."""
-        n = len(data) // 20
-        series: NDArray[np.int64] = np.frombuffer(data, np.int32, n).astype(np.int64)
-        ts = np.frombuffer(data, np.int64, n, 4 * n).copy()
-        value = np.frombuffer(data, np.int64, n, 12 * n).copy()
-        self.slices[k] = Slice.sorted(series, ts, value)
-
-    def forget(self, before: int) -> None:
-        """Drop the slices that end at or before an instant."""
-        keep = int(self.number(np.array([before]))[0])
-        for k in [k for k in self.slices if k <= keep]:
-            del self.slices[k]
-        if self.tier is None:
-            self._forget_coarse(keep)
-
-    def forget_steps(self, before: int) -> None:
-        """Drop the closed steps that end at or before an instant."""
-        if self.tier is not None:
-            self.tier.forget(before)
-            self._forget_coarse(int(self.number(np.array([before]))[0]))
-
-    def _forget_coarse(self, keep: int) -> None:
-        for key in [key for key in self._coarse if key[0] * self._step <= keep]:
-            del self._coarse[key]
-
-
-def _add(into: Ints, part: _Sums, channel: Channel) -> None:
-    who = part.who
-    if channel == "min":
-        into[who] = np.minimum(into[who], part.values)
-    elif channel == "max":
-        into[who] = np.maximum(into[who], part.values)
-    else:
-        into[who] += part.values

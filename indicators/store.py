@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 from indicators.key_table import KeyTable
 from indicators.latest import NEVER, Latest
 from indicators.points import NOWHERE
-from indicators.slices import Ints, Slice, SliceRing
+from indicators.rested import Rested
+from indicators.slice_ring import SliceRing
+from indicators.slices import Ints, Slice
 from indicators.tiers import LAST, Last
 
 FOREVER = np.iinfo(np.int64).max
@@ -32,6 +34,9 @@ SEEN_WITHIN = 7 * 24 * 3_600_000
 CHECKPOINT_MS = 3_600_000
 """How far apart the remembered latest readings lie that past windows are evaluated from."""
 CHECKPOINTS = 3
+
+REST_AFTER = 3_600_000
+"""How long slices stay as they are evaluated fastest: longer than most windows."""
 
 _COLUMNS = ("sensor", "cell", "period", "retired", "registered", "first", "lon", "lat")
 _FILL = {"first": FOREVER, "lon": NOWHERE, "lat": NOWHERE}
@@ -208,7 +213,7 @@ class MetricStore:
             return min(self.ring.first_closed, min(self.ring.slices, default=1) - 1)
         return int(self.ring.number(np.array([position]))[0])
 
-    def _between(self, low: int, high: int) -> list[Slice | Last]:
+    def _between(self, low: int, high: int) -> list[Slice | Rested | Last]:
         steps, low = self.ring.closed_last(low, high)
         slices = self.ring.slices
         if high - low > len(slices):
@@ -231,6 +236,7 @@ class MetricStore:
         if close is not None and self.ring.tier is not None:
             close(self, to - self.kind.raw_ms)
         self._forget_unused()
+        self.ring.rest(to - REST_AFTER)
 
     def _forget_unused(self) -> None:
         """Drop slices and closed steps that no window can ask for any more."""

@@ -12,13 +12,15 @@ them.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indicators.narrow import Narrow, pack, unpack
+from indicators.shared_arrays import SharedArrays
 
 Ints = NDArray[np.int64]
 Channel = Hashable
@@ -50,11 +52,6 @@ class Step:
     who: NDArray[np.int32]
     columns: tuple[Narrow, ...]
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the columns; ``who`` is mostly shared with the step before."""
-        return sum(column.nbytes for column in self.columns)
-
 
 class Tier:
     """The closed steps of one metric; step k is (origin + (k - 1) * length, origin + k * length]."""
@@ -68,6 +65,7 @@ class Tier:
         self.steps: dict[int, Step] = {}
         self.changed: set[int] = set()
         self.until: int | None = None
+        self._pool = SharedArrays()
 
     def end(self, k: int) -> int:
         """When a step ends, ms."""
@@ -87,11 +85,14 @@ class Tier:
         self.until = k
         if not len(who):
             return
-        before = self.steps.get(k - 1)
-        same = before is not None and np.array_equal(before.who, who)
-        own = before.who if before is not None and same else who.astype(np.int32)
-        self.steps[k] = Step(own, tuple(Narrow.of(columns[channel]) for channel in self.channels))
+        self._keep(k, who, [Narrow.of(columns[channel]) for channel in self.channels])
         self.changed.add(k)
+
+    def _keep(self, k: int, who: NDArray[np.signedinteger[Any]], columns: Iterable[Narrow]) -> None:
+        """Where a series had one reading, its sum and its extremes are one; most counts are those before."""
+        share = self._pool.share
+        kept = tuple(Narrow(share(column.values), column.factor) for column in columns)
+        self.steps[k] = Step(share(who.astype(np.int32)), kept)
 
     def sums(self, k: int, channel: Channel) -> tuple[NDArray[np.int32], Ints] | None:
         """The series of a step and their column, None where nobody had readings."""
@@ -125,9 +126,9 @@ class Tier:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all steps, each array of series counted once."""
-        shared = {id(step.who): step.who.nbytes for step in self.steps.values()}
-        return sum(step.nbytes for step in self.steps.values()) + sum(shared.values())
+        """Bytes of all steps, each array counted once."""
+        arrays = (a for step in self.steps.values() for a in (step.who, *(c.values for c in step.columns)))
+        return sum({id(array): array.nbytes for array in arrays}.values())
 
     # -- on disk ---------------------------------------------------------------------------------------
 
@@ -144,11 +145,7 @@ class Tier:
     def load(self, k: int, data: bytes) -> None:
         """Take up a step that was dumped."""
         who, *columns = unpack(data)
-        before = self.steps.get(k - 1)
-        series = who.values.astype(np.int32)
-        if before is not None and np.array_equal(before.who, series):
-            series = before.who
-        self.steps[k] = Step(series, tuple(columns))
+        self._keep(k, who.values, columns)
 
 
 class _Selected(Tier):

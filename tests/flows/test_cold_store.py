@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows.cold_store import ColdStore, ColdStoreError
-from indicators.slices import Slice, SliceRing
+from indicators.slice_ring import SliceRing
+from indicators.slices import Slice
 
 LENGTH = 60
 METRICS = 2
@@ -35,7 +36,7 @@ def empty() -> list[SliceRing]:
 
 
 def content(rings: list[SliceRing]) -> Content:
-    return [{k: rows_of(part) for k, part in ring.slices.items()} for ring in rings]
+    return [{k: rows_of(part.awake()) for k, part in ring.slices.items()} for ring in rings]
 
 
 def rows_of(part: Slice) -> list[tuple[int, int, int]]:

@@ -22,7 +22,7 @@ from indicators.layout import Cells
 from indicators.metrics import Metrics
 from indicators.plan import IndicatorPlan, Plan
 from indicators.shard import Shard
-from indicators.slices import SliceRing
+from indicators.slice_ring import SliceRing
 from indicators.store import FOREVER, MetricKind, MetricStore
 
 Ints = NDArray[np.int64]

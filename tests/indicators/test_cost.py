@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from indicators.cost import WORK, Cost, cost, cost_model, slices_read, work
 from indicators.needs import needs
 from indicators.plan import Plan
-from indicators.slices import SliceRing
+from indicators.slice_ring import SliceRing
 from tests.indicators.small_city import DAY, HOUR, METRICS, MINUTE, PLAN, SHIPPED, catalogue
 
 KEPT = PLAN.kind(METRICS.index["rain_1m"]).keep_ms

@@ -173,7 +173,7 @@ class TestEveryIndicator:
         arrays = [
             column
             for code in plan.metrics
-            for part in shard.store(code).ring.slices.values()
+            for part in (kept.awake() for kept in shard.store(code).ring.slices.values())
             for column in (part.series, part.ts, part.value)
         ]
         for column in (*arrays, ends):

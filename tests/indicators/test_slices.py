@@ -8,7 +8,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indicators.slices import Ints, Slice, SliceRing
+from indicators.rested import Rested
+from indicators.slice_ring import SliceRing
+from indicators.slices import Ints, Slice
 from tests.indicators.small_city import HOUR, MINUTE
 
 SERIES = 5
@@ -55,7 +57,7 @@ def test_a_ring_holds_the_last_arrival_of_every_series_and_time(
 ) -> None:
     ring = filled(batches, length, origin)
     assert contents(ring) == last_arrivals(batches)
-    for k, part in ring.slices.items():
+    for k, part in ((k, kept.awake()) for k, kept in ring.slices.items()):
         assert ((part.ts > origin + (k - 1) * length) & (part.ts <= origin + k * length)).all()
 
 
@@ -65,11 +67,36 @@ def test_cutting_arrivals_into_batches_changes_no_slice(rows: list[Row], cuts: s
     parts = [rows[a:b] for a, b in zip([0, *at], [*at, len(rows)], strict=True)]
     whole, split = filled([rows], length), filled(parts, length)
     assert whole.slices.keys() == split.slices.keys()
-    for k, part in whole.slices.items():
-        other = split.slices[k]
+    for k, part in ((k, kept.awake()) for k, kept in whole.slices.items()):
+        other = split.slices[k].awake()
         assert part.series.tolist() == other.series.tolist()
         assert part.ts.tolist() == other.ts.tolist()
         assert part.value.tolist() == other.value.tolist()
+
+
+@given(
+    batches=batches,
+    length=lengths,
+    origin=origins,
+    rests=st.lists(st.integers(-HOUR, SPAN), min_size=8, max_size=8),
+    channel=st.sampled_from(["count", "sum", "min", "max"]),
+)
+def test_slices_at_rest_say_what_they_said_and_take_what_comes_late(
+    batches: list[list[Row]], length: int, origin: int, rests: list[int], channel: str
+) -> None:
+    awake, rested = SliceRing(length, origin), SliceRing(length, origin)
+    for batch, instant in zip(batches, rests, strict=False):
+        fresh = [ring.insert(*columns(batch), SERIES) for ring in (awake, rested)]
+        assert [f.tolist() for f in fresh[0]] == [f.tolist() for f in fresh[1]]
+        rested.rest(instant)
+        assert contents(rested) == contents(awake)
+        low, high = min(awake.slices) - 1, max(awake.slices)
+        totals = [ring.total(channel, low, high, SERIES).tolist() for ring in (awake, rested)]
+        assert totals[0] == totals[1]
+        for k, kept in rested.slices.items():
+            assert isinstance(kept, Rested) or origin + k * length > instant
+            assert [c.tolist() for c in kept.last()] == [c.tolist() for c in awake.slices[k].last()]
+            assert rested.dump(k) == awake.dump(k)
 
 
 @given(batches=batches)

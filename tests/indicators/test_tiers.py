@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from indicators.narrow import Narrow, pack, unpack
 from indicators.plan import IndicatorPlan, Plan
 from indicators.shard import Shard
-from indicators.slices import SliceRing
+from indicators.slice_ring import SliceRing
 from indicators.tiers import Tier
 from tests.indicators.small_city import (
     DAY,
