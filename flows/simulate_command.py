@@ -20,8 +20,12 @@ from rich.table import Table
 
 from flows.program_name import program
 from flows.replay_command import zone
+from flows.topic_messages import FORMS
 
 if TYPE_CHECKING:
+    from flows.config_kafka import KafkaSection
+    from flows.simulate_kafka import Sent
+    from flows.topic_messages import Form
     from sim.city_writer import Written
     from sim.reading_files import Format
     from sim.simulation import Simulation
@@ -34,6 +38,8 @@ EPILOG = """Examples:
 --scenario gas_leak --faults normal --to city
 
   yiwang simulate --seed 1 --hours 4 --sensors 10000 --scenario rainstorm --draw city.svg
+
+  yiwang simulate --seed 1 --hours 4 --kafka 127.0.0.1:9092 --format json-array --speed 60 --to city
 
   yiwang simulate --list
 
@@ -59,10 +65,23 @@ def simulate(
     ] = None,
     faults: Annotated[str, typer.Option(metavar="|".join(_FAULTS), help="How its sensors err.")] = "none",
     to: Annotated[Path | None, typer.Option(metavar="DIR", help="Folder for the files.")] = None,
-    kafka: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Not built yet: use --to.")] = None,
+    kafka: Annotated[
+        str | None,
+        typer.Option(metavar="HOST:PORT", help="Send the records to Kafka; with --to, all else to files."),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(metavar="TOML", help="Topics and security of --kafka: its section [kafka]."),
+    ] = None,
     file_format: Annotated[
-        str, typer.Option("--format", metavar="|".join(_FORMATS), help="Format of the readings.")
-    ] = "jsonl",
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help=f"Of the readings: {', '.join(_FORMATS)}; with --kafka {', '.join(FORMS)}.",
+            show_default=f"{_FORMATS[0]}; {FORMS[0]}",
+        ),
+    ] = None,
     speed: Annotated[
         float | None,
         typer.Option(metavar="N", help="Write at N times the city's own pace.", show_default="max"),
@@ -74,28 +93,75 @@ def simulate(
     show_list: Annotated[bool, typer.Option("--list", help="List the scenarios.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the report or list as JSON alone.")] = False,
 ) -> None:
-    """Simulate a city with ground truth and write its records to files."""
+    """Simulate a city with ground truth and write its records to files, or to Kafka."""
     if show_list:
         _list(as_json=as_json)
         return
-    if kafka is not None:
-        _misused("kafka", "the door to Kafka is not built yet; write files with --to DIR and replay them")
-    if to is None and draw is None:
-        _misused("to", "there is nowhere to write to; give --to DIR, or --draw F.svg for a picture alone")
+    section = _section(kafka, config)
+    if to is None and draw is None and section is None:
+        _misused("to", "there is nowhere to write to; give --to DIR, --kafka HOST:PORT, or --draw F.svg")
     if to is not None and to.exists() and not to.is_dir():
         _misused("to", f"{to} is a file; give a folder, which is made if need be")
     if speed is not None and not speed > 0:
         _misused("speed", f"found {speed:g}; give a positive number such as 60, or leave it out")
     _one_of("faults", faults, _FAULTS)
-    chosen = _one_of("format", file_format, _FORMATS)
+    known = _FORMATS if section is None else FORMS
+    chosen = _one_of("format", file_format or known[0], known)
     simulation = _simulation(seed, sensors, start, hours, zone(tz), scenario or [], faults, speed)
     if draw is not None:
         _draw(simulation, draw)
-    if to is not None:
+    if section is not None:
+        sent = _send(simulation, section, chosen, to, speed)
+        _tell(sent, _sent_report(sent, section, to), as_json=as_json)
+    elif to is not None:
         written = _write(simulation, to, chosen, speed)
-        if as_json:
-            typer.echo(json.dumps(asdict(written)))
-        Console(stderr=as_json).print(_report(written, to, chosen), soft_wrap=True, highlight=False)
+        _tell(written, _report(written, to, chosen), as_json=as_json)
+
+
+def _section(kafka: str | None, config: Path | None) -> "KafkaSection | None":
+    """The section [kafka] if Kafka is asked for."""
+    if kafka is None and config is None:
+        return None
+    from flows.config_file import ConfigurationError, load
+
+    try:
+        section = load(config, {"kafka.bootstrap_servers": kafka}).kafka
+    except ConfigurationError as error:
+        _fail(error, 2)
+    if section.bootstrap_servers is None:
+        _misused("config", f"{config} names no cluster; write bootstrap_servers in [kafka], or give --kafka")
+    return section
+
+
+def _send(
+    simulation: "Simulation", section: "KafkaSection", form: "Form", to: Path | None, speed: float | None
+) -> "Sent":
+    from flows.simulate_kafka import send_city
+
+    try:
+        with _bar(shown=sys.stderr.isatty()) as progress:
+            return send_city(simulation, section, form, to=to, speed=speed, progress=progress)
+    except ValueError as error:
+        _fail(error, 2)
+    except OSError as error:
+        _fail(error, 1)
+
+
+def _tell(done: "Sent | Written", report: str, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(asdict(done)))
+    Console(stderr=as_json).print(report, soft_wrap=True, highlight=False)
+
+
+def _sent_report(sent: "Sent", section: "KafkaSection", to: Path | None) -> str:
+    made = f"topics made: {', '.join(sent.topics_made)}\n" if sent.topics_made else ""
+    next_one = f"--config {to / 'city.toml'}" if to else f"--kafka {section.bootstrap_servers}"
+    return (
+        f"{sent.readings:,} readings of {sent.sensors:,} sensors to {section.readings}, "
+        f"{sent.events:,} records of cases to {section.events}, {sent.messages:,} messages\n"
+        f"{made}{sent.seconds:,.1f} s, {sent.readings_per_second:,} readings/s, {sent.bytes:,} bytes\n"
+        f"next: {program()} run {next_one}"
+    )
 
 
 def _simulation(

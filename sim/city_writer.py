@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self, TextIO
+from typing import Any, TextIO
 
 import numpy as np
 import polars as pl
@@ -83,65 +83,67 @@ def write_city(  # noqa: PLR0913 - what is written, where to, and how
     """
     began = time.perf_counter()
     extra = happenings or Happenings()
-    to.mkdir(parents=True, exist_ok=True)
-    for name in NAMES:
-        (to / name).unlink(missing_ok=True)
-    truth = _write_surroundings(city, to, extra, file_format)
-    readings, events = 0, _EventFile(to / "events.jsonl", extra.events)
-    with events, reading_file(to, file_format, city.devices.sensor_ids) as file:
-        for until, arrived in _by_arrival(city, extra.faulty):
-            events.write(until)
+    files = f'[files]\nreadings = ["readings.{file_format}"]\nevents = ["events.jsonl"]\n'
+    truth = write_surroundings(city, to, extra, files)
+    readings, events = 0, 0
+    lines = (to / "events.jsonl").open("w", encoding="utf-8")
+    with lines, reading_file(to, file_format, city.devices.sensor_ids) as file:
+        for until, arrived, cases in paced(records(city, extra), city.start, speed):
+            _write_rows(lines, cases)
+            lines.flush()
             file.write(arrived)
-            readings += len(arrived)
+            readings, events = readings + len(arrived), events + len(cases)
             if progress:
                 progress(until - city.start, city.end - city.start, readings)
-            if speed:
-                ahead = (until - city.start) / 1000 / speed - (time.perf_counter() - began)
-                time.sleep(max(0.0, ahead))
     seconds = time.perf_counter() - began
     size = (to / f"readings.{file_format}").stat().st_size
     rate = round(readings / seconds)
-    return Written(readings, events.written, len(city.devices), truth, size, round(seconds, 3), rate)
+    return Written(readings, events, len(city.devices), truth, size, round(seconds, 3), rate)
 
 
-def _by_arrival(city: City, faulty: Callable[[Block], Block] | None) -> Iterator[tuple[int, Readings]]:
-    """Yield what has arrived by the end (ms) of every block; what is then still on its way comes last."""
-    arrivals = Arrivals()
+Turn = tuple[int, Readings, list[dict[str, Any]]]
+"""The end of a block (ms), the readings that have arrived by then, the records of cases before it."""
+
+
+def records(city: City, extra: Happenings) -> Iterator[Turn]:
+    """Yield what has arrived by the end of every block; what is then still on its way comes last."""
+    arrivals, written = Arrivals(), 0
+    events = pl.DataFrame({"ts": []}, schema={"ts": pl.Int64}) if extra.events is None else extra.events
+    ts = events["ts"].to_numpy()
     for block in city.blocks():
-        arrived = arrivals.by(faulty(block) if faulty else block)
-        last = Readings.joined([arrived, arrivals.rest()]) if block.end == city.end else arrived
-        yield block.end, last
+        arrived = arrivals.by(extra.faulty(block) if extra.faulty else block)
+        if block.end == city.end:
+            arrived = Readings.joined([arrived, arrivals.rest()])
+        before, written = written, int(np.searchsorted(ts, block.end))
+        yield block.end, arrived, list(_rows(events[before:written]))
 
 
-class _EventFile:
-    """``events.jsonl``, written as far as the readings are; a context that closes it."""
-
-    def __init__(self, path: Path, events: pl.DataFrame | None) -> None:
-        self._events = pl.DataFrame({"ts": []}, schema={"ts": pl.Int64}) if events is None else events
-        self._ts = self._events["ts"].to_numpy()
-        self._file = path.open("w", encoding="utf-8")
-        self.written = 0
-
-    def write(self, until: int) -> None:
-        """Append the transitions before a moment (ms)."""
-        end = int(np.searchsorted(self._ts, until))
-        _write_rows(self._file, _rows(self._events[self.written : end]))
-        self._file.flush()
-        self.written = end
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
+def paced(turns: Iterable[Turn], start: int, speed: float | None) -> Iterator[Turn]:
+    """The same, so many times as fast as the city lives from ``start`` (ms) on; None: at once."""
+    began = time.perf_counter()
+    for turn in turns:
+        yield turn
+        if speed:
+            ahead = (turn[0] - start) / 1000 / speed - (time.perf_counter() - began)
+            time.sleep(max(0.0, ahead))
 
 
-def _write_surroundings(city: City, to: Path, extra: Happenings, file_format: Format) -> int:
-    """Write all that does not come bit by bit; return the number of events in the truth."""
+def write_surroundings(city: City, to: Path, extra: Happenings, inputs: str) -> int:
+    """Write all that does not come bit by bit; return the number of events in the truth.
+
+    ``inputs``: the sections of ``city.toml`` that say where the records come from. What an earlier city has
+    left in the folder goes.
+
+    Raises:
+        OSError: the folder cannot be written to.
+    """
+    to.mkdir(parents=True, exist_ok=True)
+    for name in NAMES:
+        (to / name).unlink(missing_ok=True)
     _write_registry(city, to / "sensors.csv", extra.misplaced)
     areas = json.dumps(city.regions.geojson(), ensure_ascii=False, separators=(",", ":"))
     (to / "areas.geojson").write_text(areas + "\n", encoding="utf-8")
-    (to / "city.toml").write_text(_configuration(city, file_format), encoding="utf-8")
+    (to / "city.toml").write_text(_configuration(city) + inputs, encoding="utf-8")
     if extra.faults is not None:
         with (to / "faults.jsonl").open("w", encoding="utf-8") as file:
             _write_rows(file, extra.faults)
@@ -170,8 +172,8 @@ def _write_rows(file: TextIO, rows: Iterable[Mapping[str, Any]]) -> None:
     file.writelines(json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n" for row in rows)
 
 
-def _configuration(city: City, file_format: Format) -> str:
-    """The text of ``city.toml``, as ``yiwang run`` takes it: which city this is, and its files beside it."""
+def _configuration(city: City) -> str:
+    """The head of ``city.toml``, as ``yiwang run`` takes it: which city this is, and its files beside it."""
     return (
         f"# A simulated city: seed {city.seed}, {city.sensors} sensors, {city.hours:g} hours.\n"
         "[city]\n"
@@ -179,7 +181,4 @@ def _configuration(city: City, file_format: Format) -> str:
         f'tz = "{city.tz}"\n'
         'sensors = "sensors.csv"\n'
         'areas = "areas.geojson"\n\n'
-        "[files]\n"
-        f'readings = ["readings.{file_format}"]\n'
-        'events = ["events.jsonl"]\n'
     )

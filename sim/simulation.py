@@ -91,10 +91,12 @@ class Simulation:
             ValueError: there are too few sensors, or a scenario cannot be played in the city.
             OSError: the folder cannot be written to.
         """
-        extra = self._happenings()
+        extra = self.happenings
         return write_city(self.city, to, extra, file_format=file_format, speed=speed, progress=progress)
 
-    def _happenings(self) -> Happenings:
+    @cached_property
+    def happenings(self) -> Happenings:
+        """What is added to the city's own readings: cases and faults."""
         plan, devices = self.plan, self.city.devices
         if not len(plan):
             return Happenings(self.cases, self.disorder)

@@ -55,7 +55,11 @@ def test_it_draws_without_writing_a_city(tmp_path: Path) -> None:
     ("words", "said"),
     [
         ((), "nowhere to write to"),
-        (("--kafka", "localhost:9092"), "the door to Kafka is not built yet"),
+        (("--kafka", "localhost"), "kafka.bootstrap_servers: expected HOST:PORT; found 'localhost'"),
+        (
+            ("--kafka", "localhost:1", "--format", "jsonl"),
+            "found 'jsonl'; give one of json, json-array, arrow",
+        ),
         (("--to", "x", "--faults", "some"), "found 'some'; give one of none, normal, heavy"),
         (("--to", "x", "--format", "csv"), "found 'csv'; give one of jsonl, arrow, parquet"),
         (("--to", "x", "--speed", "0"), "found 0; give a positive number"),
