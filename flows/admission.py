@@ -189,12 +189,13 @@ class ReadingAdmission:
         metric: Ints = self._index.pairs["metric"][passed.columns["pair"]]
         return metric
 
-    def _behind(self, passed: Passed) -> Ints:
+    def _behind(self, passed: Passed, before: Ints | None = None) -> Ints:
         """How far each record is behind the watermark its partition had before it, int64[n] ms."""
-        return passed.before - self._hold.clock.max_disorder - passed.columns["ts"]
+        before = passed.before if before is None else before
+        return before - self._hold.clock.max_disorder - passed.columns["ts"]
 
     def _timely(self, passed: Passed, rejects: list[Rejected]) -> Passed:
-        behind = self._behind(passed)
+        behind = self._behind(passed, self.clock.since(passed.before))
         if not (behind > 0).any():
             return passed
         in_time = behind <= self._metrics.correct_within_ms[self._metric(passed)]
@@ -224,14 +225,16 @@ class ReadingAdmission:
         repeated = self._recent.duplicates(series, c["ts"], value)
         late = int(((self._behind(passed) > 0) & ~repeated).sum())
         taken = self._effective(c["ts"], passed.before, self._slice_ms[metric])
-        batch = ReadingBatch(series, c["ts"], value, taken, grid(c["ts"], passed.before))
+        seconds = grid(c["ts"], self.clock.since(passed.before))
+        batch = ReadingBatch(series, c["ts"], value, taken, seconds)
         duplicates = int(repeated.sum())
         if duplicates:
             batch = _rows(batch, ~repeated)
         return batch, duplicates, late
 
     def _effective(self, ts: Ints, before: Ints, slice_ms: Ints | int) -> Ints:
-        return effective(ts, before, slice_ms, self._origin, self._hold.clock.max_disorder)
+        clock = self._hold.clock
+        return effective(ts, clock.since(before), slice_ms, self._origin, clock.max_disorder)
 
     def state(self) -> dict[str, Any]:
         """All that the judgement of later records depends on, as plain copied data."""

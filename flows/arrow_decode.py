@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from flows.arrow_rows import row_texts
 from flows.columns import (
     BAD,
     FAULTS,
@@ -181,7 +181,7 @@ def _decode(batch: pa.RecordBatch, message: Ints, index: Ints, kind: Kind) -> tu
     bad = np.flatnonzero(fields.faults)
     rejects = [
         Reject(int(message[row]), int(index[row]), FAULTS[fields.faults[row]] or Reason.BAD_FIELD, raw)
-        for row, raw in zip(bad.tolist(), _row_texts(batch, bad), strict=True)
+        for row, raw in zip(bad.tolist(), row_texts(batch, bad), strict=True)
     ]
     return columns.take(np.flatnonzero(fields.faults == 0)), rejects
 
@@ -370,31 +370,3 @@ _LAYOUTS: Mapping[Kind, Callable[[_Fields, Ints, Ints], Any]] = {
 def _listed(column: Names) -> list[str]:
     padded = [*column.values, ""]  # read by code -1, in rows that will go
     return column.to_list() if column.codes is None else [padded[code] for code in column.codes.tolist()]
-
-
-def _row_texts(batch: pa.RecordBatch, rows: Ints) -> list[bytes]:
-    """The given rows as JSON objects; what JSON has no form for is shown as text."""
-    names = batch.schema.names
-    columns = [[_plain(column[row]) for row in rows.tolist()] for column in batch.columns]
-    records = zip(*columns, strict=True) if columns else iter([()] * len(rows))
-    return [_object(dict(zip(names, record, strict=True))) for record in records]
-
-
-def _object(record: dict[str, Any]) -> bytes:
-    return msgspec.json.encode(record, enc_hook=str)
-
-
-def _plain(value: pa.Scalar) -> Any:  # noqa: ANN401  # any value of Arrow
-    try:
-        plain = value.as_py()
-        msgspec.json.encode(plain, enc_hook=str)
-    except Exception:  # noqa: BLE001  # evidence only: a strange value must not stop the flow
-        return _mended(value)
-    return plain
-
-
-def _mended(value: pa.Scalar) -> str:
-    content = value.value if isinstance(value, pa.DictionaryScalar) else value
-    if isinstance(content, pa.BinaryScalar):
-        return bytes(content.as_buffer()).decode(errors="replace")
-    return f"unreadable {value.type}"

@@ -103,3 +103,5 @@ class Rejected:
     reason: str
     raw: bytes
     ts_received: int
+    headers: tuple[tuple[str, str], ...] = ()
+    """CloudEvents attributes of the message, by name."""

@@ -132,7 +132,8 @@ class EventAdmission:
     def _settle(self, passed: Passed, rejects: list[Rejected], received: int) -> Admitted[CaseRecords]:
         rejects += passed.future
         c, disorder = passed.columns, self._hold.clock.max_disorder
-        taken = effective(c["ts"], passed.before, self._slice_ms[c["type"]], self._origin, disorder)
+        since = self.clock.since(passed.before)
+        taken = effective(c["ts"], since, self._slice_ms[c["type"]], self._origin, disorder)
         late = int((c["ts"] < passed.before - disorder).sum())
         rejects.sort(key=attrgetter("offset", "index"))
         fields = {name: c[name] for name in _WAITING if name not in {"message", "index"}}

@@ -24,6 +24,7 @@ from flows.config_types import (
     Port,
     Positive,
     Seconds,
+    Workers,
 )
 from flows.config_types import said as _about
 
@@ -173,6 +174,14 @@ class EngineSection(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         ),
     ] = 60.0
     batch_size: Annotated[Count, _about("Records decoded at a time.", "每批解码的记录数。", 10_000)] = 10_000
+    workers: Annotated[
+        Workers,
+        _about(
+            "Processes; their number may change at every start. Records then come from Kafka.",
+            "进程数，每次启动可变；多进程须从 Kafka 读取。",
+            2,
+        ),
+    ] = 1
     lanes: Annotated[
         Lanes | None,
         _about(

@@ -56,6 +56,22 @@ class KafkaSection(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     control: Annotated[str | None, said("Topic of the control records.", "控制主题。", "city.control.v1")] = (
         None
     )
+    start: Annotated[
+        Literal["earliest", "latest"],
+        said(
+            "Where to begin in topics where there is nothing to go on from.",
+            "没有恢复点时，从主题的最早还是最新处开始。",
+            "earliest",
+        ),
+    ] = "earliest"
+    on_gap: Annotated[
+        Literal["stop", "earliest", "latest"],
+        said(
+            "What to do where records or a partition are not there any more: stop, or go on without them.",
+            "记录或分区已不存在时：停止（stop），或从现存最早／最新处继续。",
+            "stop",
+        ),
+    ] = "stop"
     alerts: Annotated[
         str | None,
         said("Topic that alert transitions go to.", "告警变化写入的主题。", "city.alerts.v1"),

@@ -132,16 +132,23 @@ class InputFile:
     def _admit(self, block: Block) -> Admitted[Any]:
         with timed("decode"):
             columns, refused = decode(block, self.kind)
-        origin = Origin(
+        with timed("admit"):
+            found: Admitted[Any] = self.door.admit(columns, self._origin(block), refused)  # type: ignore[arg-type]
+        return found
+
+    def _origin(self, block: Block) -> Origin:
+        return Origin(
             source=self.name,
             partition=self.number,
             offset=block.first + np.arange(len(block), dtype=np.int64),
             raw=_raw_of(block),
             ts_received=self._arrival(),
         )
-        with timed("admit"):
-            found: Admitted[Any] = self.door.admit(columns, origin, refused)  # type: ignore[arg-type]
-        return found
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """What its rejects name: a source and the number of a partition in it."""
+        return self.name, self.number
 
     def state(self) -> dict[str, Any]:
         """The position and the door's state, as plain copied data."""

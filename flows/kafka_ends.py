@@ -19,7 +19,7 @@ def kafka_taps(
     """The readers that write a run's results to the topics of its configuration."""
     name = city.areas.city["id"]
     taps = []
-    if section.alerts is not None:
+    if section.alerts:
         alerts: str = section.alerts
 
         def transitions(part: str) -> Content:
@@ -27,7 +27,7 @@ def kafka_taps(
             return AlertMessages(alerts, name)
 
         taps.append(Tap("alerts_kafka", "alerts", KafkaSink(settings, [CITY], transitions)))
-    if section.indicators is not None:
+    if section.indicators:
         indicators: str = section.indicators
 
         def values(part: str) -> Content:

@@ -43,7 +43,9 @@ class PartitionClock:
 
     A record more than ``max_future`` ahead of the maximum (or the very first) is believed when more than half
     of the next five records are at or beyond it - ``max_future``. Where ``ceiling`` is set, as the live door
-    does, it alone decides: what is beyond it is from the future. Times in ms.
+    does, it alone decides: what is beyond it is from the future. ``floor`` is how far the flow has gone on
+    without the partition (R5): its records take effect after that, and are late by its own maximum alone.
+    Times in ms.
 
     >>> clock = PartitionClock(max_disorder=10_000, max_future=300_000)
     >>> times = np.array([0, 1_000, 9_000_000, 2_000, 3_000, 4_000, 5_000, 6_000])
@@ -52,13 +54,18 @@ class PartitionClock:
     (8, [True, True, False, True, True, True, True, True], 6000)
     """
 
-    __slots__ = ("ceiling", "max_disorder", "max_future", "maximum")
+    __slots__ = ("ceiling", "floor", "max_disorder", "max_future", "maximum")
 
     def __init__(self, max_disorder: int = 10_000, max_future: int = 300_000, maximum: int = NEVER) -> None:
         self.max_disorder = max_disorder
         self.max_future = max_future
         self.maximum = maximum
         self.ceiling: int | None = None
+        self.floor = NEVER
+
+    def since(self, before: Ints) -> Ints:
+        """What records with these maxima before them take effect after: the floor where that is higher."""
+        return before if self.floor == NEVER else np.maximum(before, self.floor)
 
     def judge(self, ts: Ints, allowance: Ints | None = None) -> Judgement:
         """Judge n records that follow those judged before; rows not released must be given again, first.

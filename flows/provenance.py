@@ -32,18 +32,22 @@ class Origin:
     offset: Ints
     raw: Callable[[int, int], bytes]
     ts_received: int
+    headers: Callable[[int], tuple[tuple[str, str], ...]] = lambda _: ()
+    """The CloudEvents attributes of a message."""
 
     def record(self, message: int, index: int, reason: str = "") -> Rejected:
         """One record of the block with all that a reject has to say; ``reason`` may be filled in later."""
         offset = int(self.offset[message])
         raw = self.raw(message, index)
-        return Rejected(self.source, self.partition, offset, index, reason, raw, self.ts_received)
+        received, headers = self.ts_received, self.headers(message)
+        return Rejected(self.source, self.partition, offset, index, reason, raw, received, headers)
 
     def refused(self, reject: Reject) -> Rejected:
         """A record that could not even be decoded."""
         offset, reason = int(self.offset[reject.message]), reject.reason.value
+        received, headers = self.ts_received, self.headers(reject.message)
         return Rejected(
-            self.source, self.partition, offset, reject.index, reason, reject.raw, self.ts_received
+            self.source, self.partition, offset, reject.index, reason, reject.raw, received, headers
         )
 
 

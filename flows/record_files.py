@@ -28,12 +28,14 @@ class Block:
     """Consecutive records of a file, not decoded: n lines, or n rows.
 
     ``first`` is the number of the first one in its file (blank lines do not count), ``cut`` the positions
-    of lines too large to be kept, of which only the beginning is here.
+    of lines too large to be kept, of which only the beginning is here, ``arrow`` those of messages that are
+    Arrow streams of their own.
     """
 
     messages: list[bytes] | RecordBatch
     first: int
     cut: tuple[int, ...] = ()
+    arrow: frozenset[int] = frozenset()
 
     def __len__(self) -> int:
         return len(self.messages) if isinstance(self.messages, list) else int(self.messages.num_rows)
@@ -116,10 +118,10 @@ def decode(block: Block, kind: Kind) -> tuple[Readings | Events | Feedback, list
     if not isinstance(block.messages, list):
         return decode_batch(block.messages, kind)
     if kind == "readings":
-        return decode_readings(block.messages, cut=block.cut)
+        return decode_readings(block.messages, block.arrow, block.cut)
     if kind == "events":
-        return decode_events(block.messages, cut=block.cut)
-    return decode_feedback(block.messages, cut=block.cut)
+        return decode_events(block.messages, block.arrow, block.cut)
+    return decode_feedback(block.messages, block.arrow, block.cut)
 
 
 def _open(path: Path) -> _Reader:

@@ -67,12 +67,12 @@ class ReplayPart(StatefulSourcePartition[Item, bytes]):
         self._settings = settings
         self.name = name
         self._router = self._routed(0)
-        self._readers = [self._routed(i) for i in range(len(settings.inputs))]
         states = resume["files"] if resume else [None] * len(settings.inputs)
         self._files = [
             self._file(source, i, self._door(i, source, state), state)
             for i, (source, state) in enumerate(zip(settings.inputs, states, strict=True))
         ]
+        self._readers = [self._routed(i) for i in range(len(self._files))]
         self._beginning = Beginning()
         self._heard: set[int] = set()
         self._pace = Pace(settings.speed)

@@ -13,13 +13,15 @@ from flows.replay_command import summary_table
 
 if TYPE_CHECKING:
     from flows.config import Configuration
-    from flows.run import RunSummary
+    from flows.run_totals import RunSummary
 
 EPILOG = """Examples:
 
   yiwang run --config city.toml
 
   yiwang run --readings readings.jsonl --sensors sensors.csv --out out --prometheus 9464
+
+  yiwang run --kafka 127.0.0.1:9092 --recovery state --redis embedded --workers 2
 
   yiwang run --config city.toml --recovery state --history history --clock source
 
@@ -50,6 +52,12 @@ def run(
     redis: Annotated[
         str | None, typer.Option(metavar="URL|embedded", help="Redis that mirrors the state.")
     ] = None,
+    kafka: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Kafka that records come from.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(metavar="N", help="Processes; needs Kafka. May change at every start.")
+    ] = None,
     prometheus: Annotated[
         int | None, typer.Option(metavar="PORT", help="Serve metrics on this port.")
     ] = None,
@@ -62,7 +70,7 @@ def run(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="On exit, the totals as JSON alone.")] = False,
 ) -> None:
-    """Run the engine on growing files until it is stopped; options given here override the configuration."""
+    """Run the engine on Kafka or growing files until it is stopped; options override the configuration."""
     given = {
         "files.readings": _texts(readings),
         "files.events": _texts(events),
@@ -78,6 +86,8 @@ def run(
         "history.folder": _text(history),
         "redis.url": redis,
         "prometheus.port": prometheus,
+        "kafka.bootstrap_servers": kafka,
+        "engine.workers": workers,
     }
     try:
         settings = load(config, given)

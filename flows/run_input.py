@@ -129,14 +129,15 @@ class GrowingFile(InputFile):
         return None if block is None else self._admit(block)
 
     def return_to(self, clock: int, ceiling: int | None) -> None:
-        """Before reading on: an input that was silent is judged by how far the others have come.
+        """Before reading on: what was closed without an input that was silent stays closed.
 
-        Its records in time would otherwise belong to windows that were closed without it. ``ceiling`` is the
-        latest time a record may have now (R6), None where its witnesses decide.
+        Its records take effect after ``clock``, the flow's; whether they are late is for the input's own
+        maximum to say (R4). ``ceiling`` is the latest time a record may have now (R6), None where its
+        witnesses decide.
         """
         self.door.clock.ceiling = ceiling
-        if self.silent and clock not in {BEFORE, FINAL}:
-            self.door.clock.maximum = max(self.door.clock.maximum, clock)
+        if clock not in {BEFORE, FINAL}:
+            self.door.clock.floor = clock
 
     def listen(self, now: float, greatest: int) -> None:
         """Records have come."""

@@ -6,6 +6,7 @@ Nothing is counted twice: the doors have their tallies, the steps their seconds,
 from __future__ import annotations
 
 import platform
+import time
 from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -14,6 +15,7 @@ from importlib.metadata import version
 from itertools import islice
 
 from flows.city import City
+from flows.kafka_source import KafkaPart
 from flows.pieces import BEFORE, MAX_DISORDER
 from flows.profile import CALLS, SECONDS
 from flows.provenance import Tally
@@ -67,7 +69,7 @@ class EngineFigures:
         process: its number.
         city: the catalogue whose version it tells.
         now: seconds of event time that count as now; of the watermark's lag.
-        source: the record source, if this process has it.
+        parts: the parts of the record source that this process runs.
         refusals: what steps behind the doors refused.
         heard: feedback that comes from Redis, if any does.
     """
@@ -75,7 +77,7 @@ class EngineFigures:
     process: int
     city: City
     now: Callable[[], float]
-    source: LivePart | None = None
+    parts: list[LivePart]
     trail: Trail = field(default_factory=Trail)
     refusals: Refusals = field(default_factory=Refusals)
     heard: list[RedisFeedbackPart] = field(default_factory=list)
@@ -93,9 +95,10 @@ class EngineFigures:
         """What a scrape gets."""
         yield from self._process()
         yield from self._costs()
-        if self.source is not None:
-            yield from _counts(_doors(self.source, self.heard), self.refusals.counts)
-            yield from self._clocks(self.source)
+        if self.parts:
+            yield from _counts(_doors(self.parts, self.heard), self.refusals.counts)
+            yield from self._clocks(self.parts)
+            yield from self._waits(self.parts)
 
     def _process(self) -> Iterator[Family]:
         catalogue = self.city.plan.catalogue
@@ -117,39 +120,54 @@ class EngineFigures:
         text = "Size of the state in a recovery point."
         yield _gauge("yiwang_snapshot_bytes", text, (), [((), sum(list(COSTS.sizes.values())))])
 
-    def _clocks(self, source: LivePart) -> Iterator[Family]:
-        watermark = source.watermark
+    def _waits(self, parts: list[LivePart]) -> Iterator[Family]:
+        text = "Seconds since the last recovery point."
+        age = time.time() - min(part.kept for part in parts)
+        yield _gauge("yiwang_commit_age_seconds", text, (), [((), age)])
+        kafka = [part for part in parts if isinstance(part, KafkaPart)]
+        if kafka:
+            text = "Messages that a partition has and that have not been read."
+            lags = [(place, lag) for part in kafka for place, lag in part.lags()]
+            yield _gauge("yiwang_kafka_lag", text, ("topic", "partition"), lags)
+            text = "Offsets passed over because their records were not there any more."
+            skipped = sum(part.skipped for part in kafka)
+            yield _counter("yiwang_kafka_skipped_total", text, (), [((), skipped)])
+            text = "Decisions about records or partitions that were not there any more."
+            yield _counter("yiwang_kafka_gaps_total", text, (), [((), sum(part.gaps for part in kafka))])
+
+    def _clocks(self, parts: list[LivePart]) -> Iterator[Family]:
+        watermark = min(part.watermark for part in parts)
         if watermark != BEFORE:
             text = "How far the watermark is behind now."
             lag = self.now() - watermark / 1000
             yield _gauge("yiwang_watermark_lag_seconds", text, (), [((), lag)])
             text = "The watermark, seconds since 1970: no record in time before it is still to come."
             yield _gauge("yiwang_watermark_timestamp_seconds", text, (), [((), watermark / 1000)])
-        held = source.held_by
+        held = [part.held_by for part in parts]
         text = "1 for an input that holds the watermark while others have gone on."
-        samples = [((name,), int(file is held)) for name, file in _named(source)]
+        samples = [((name,), int(file in held)) for name, file in _named(parts)]
         yield _gauge("yiwang_watermark_held", text, ("partition",), samples)
 
 
-Door = tuple[str, str, int, Tally]
-"""Name, kind and number of an input, and what became of its records."""
+Door = tuple[str, str, tuple[str, int], Tally]
+"""Name and kind of an input, what its rejects name as their place, and what became of its records."""
 
 
-def _doors(source: LivePart, heard: list[RedisFeedbackPart]) -> list[Door]:
-    files: list[Door] = [(name, f.kind, f.number, f.tally) for name, f in _named(source)]
-    return files + [(part.name, "feedback", PARTITION, part.tally) for part in heard]
+def _doors(parts: list[LivePart], heard: list[RedisFeedbackPart]) -> list[Door]:
+    files: list[Door] = [(name, f.kind, f.place, f.tally) for name, f in _named(parts)]
+    return files + [(part.name, "feedback", (part.name, PARTITION), part.tally) for part in heard]
 
 
-def _counts(doors: list[Door], refused: Mapping[int, int]) -> Iterator[Family]:
+def _counts(doors: list[Door], refused: Mapping[tuple[str, int], int]) -> Iterator[Family]:
     """Records by what became of them: accepted + rejected + duplicates = received, but for those held.
 
-    ``refused``: number of an input → feedback that its door accepted and its incident did not.
+    ``refused``: place of an input → feedback that its door accepted and its incident did not.
     """
     received = [((name, kind), tally.received) for name, kind, _, tally in doors]
     yield _counter("yiwang_records_total", "Records received.", ("source", "kind"), received)
     for kind in ("readings", "events", "feedback"):
         own = [door for door in doors if door[1] == kind]
-        accepted = [((name,), tally.accepted - refused.get(number, 0)) for name, _, number, tally in own]
+        accepted = [((name,), tally.accepted - refused.get(place, 0)) for name, _, place, tally in own]
         yield _counter(f"yiwang_{kind}_total", f"{kind.capitalize()} accepted.", ("source",), accepted)
     tallies = [door[3] for door in doors]
     reasons: Counter[str] = Counter({BAD_TRANSITION: sum(list(refused.values()))})
@@ -166,10 +184,11 @@ def _counts(doors: list[Door], refused: Mapping[int, int]) -> Iterator[Family]:
     )
 
 
-def _named(source: LivePart) -> list[tuple[str, GrowingFile]]:
+def _named(parts: list[LivePart]) -> list[tuple[str, GrowingFile]]:
     """Every input with its file's name, numbered where several have the same."""
-    count = Counter(file.name for file in source.files)
-    return [(f.name if count[f.name] == 1 else f"{f.name}#{f.number}", f) for f in source.files]
+    files = [file for part in parts for file in part.files]
+    count = Counter(file.name for file in files)
+    return [(f.name if count[f.name] == 1 else f"{f.name}#{f.number}", f) for f in files]
 
 
 _SUMS = {

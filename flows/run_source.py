@@ -20,7 +20,7 @@ from flows.config_types import ClockMode
 from flows.failures import noted
 from flows.inputs import Door, Input
 from flows.pieces import BEFORE, MAX_DISORDER, Clock, FeedbackPiece
-from flows.records import Item, ReplayPart, ReplaySource
+from flows.records import PART, Item, ReplayPart, ReplaySource
 from flows.registry import read_registry
 from flows.roll import Roll
 from flows.run_input import GrowingFile
@@ -34,14 +34,23 @@ _BREATH = 5.0
 
 
 class LivePart(ReplayPart):
-    """Reads all files as they grow; the snapshot holds positions, admission state and counts."""
+    """Reads all files as they grow; the snapshot holds positions, admission state and counts.
 
-    def __init__(self, settings: LiveSource, snapshot: bytes | None) -> None:
+    Attributes:
+        poll: seconds between two looks where nothing has come.
+        kept: when the last recovery point was taken, seconds of ``wall``.
+    """
+
+    poll = POLL
+
+    def __init__(self, settings: LiveSource, snapshot: bytes | None, name: str = PART) -> None:
         self._live = settings
+        self.kept = settings.wall()
         self._high = BEFORE
         self._spoke = Clock(BEFORE)
         self._registry_read = _written(settings.sensors)
-        super().__init__(settings, snapshot)
+        self._roll = settings.roll
+        super().__init__(settings, snapshot, name)
 
     def _file(self, source: Input, number: int, opened: Door, state: dict[str, Any] | None) -> GrowingFile:
         return GrowingFile(source, number, opened, state, self._live.wall)
@@ -57,7 +66,7 @@ class LivePart(ReplayPart):
         self._note_pause()
         if self._finished or self._live.stopped():
             raise StopIteration
-        if all(file.ended for file in self._files):
+        if self._files and all(file.ended for file in self._files):
             return self._finish()
         now = self._live.wall()
         self._wait = self._pace.ahead(self._clock().maximum)
@@ -68,7 +77,7 @@ class LivePart(ReplayPart):
         self._read_on(items, now)
         self._close_silent(items, now)
         if not items:
-            self._wait = POLL
+            self._wait = self.poll
         self._live.reached(self._high, now)
         return items
 
@@ -88,7 +97,7 @@ class LivePart(ReplayPart):
                 continue
             file.listen(now, self.greatest)
             items += self._items(file, admitted)
-            read += self._settings.batch_size
+            read += max(admitted.received, 1)
 
     def _ceiling(self, now: float) -> int | None:
         """The latest time a record may have now (R6); a clock of the records' own asks for witnesses."""
@@ -113,10 +122,16 @@ class LivePart(ReplayPart):
             self._spoke = spoken
 
     def _spoken(self) -> Clock:
-        """The clock of the feedback: past its last record when that is older than any disorder (R4)."""
+        """The clock of the feedback: past its last record when that is older than any disorder (R4).
+
+        An input that is quiet holds nobody up: what belongs together comes from one input.
+        """
         files = [f for f in self.files if f.kind == "feedback" and not f.ended]
-        clocks = [f.clock + MAX_DISORDER * (f.clock > BEFORE and self._is_quiet(f)) for f in files]
-        return Clock(min(clocks, default=FINAL))
+        speaking = [f.clock for f in files if not self._is_quiet(f)]
+        if speaking or not files:
+            return Clock(min(speaking, default=FINAL))
+        latest = max(f.clock for f in files)
+        return Clock(latest if latest == BEFORE else latest + MAX_DISORDER)
 
     def _is_quiet(self, file: GrowingFile) -> bool:
         real = self._live.wall() - file.heard
@@ -179,10 +194,16 @@ class LivePart(ReplayPart):
             return
         for problem in problems:
             print(f"{self._live.sensors}: {problem}", file=sys.stderr)  # noqa: T201
-        roll = Roll.of(registry, self._live.city.grid)
+        roll = self._roll = Roll.of(registry, self._live.city.grid)
         for file in self._files:
             if isinstance(file.door, ReadingAdmission):
                 file.door.reload(roll)
+
+    @noted()
+    def snapshot(self) -> bytes:
+        """Positions, what the doors remember, where series go, and all counts."""
+        self.kept = self._live.wall()
+        return super().snapshot()
 
     def _restore(self, resume: dict[str, Any]) -> None:
         super()._restore(resume)

@@ -177,13 +177,20 @@ class Refused(Protocol):
     """A record that was refused, where it came from, and why."""
 
     @property
+    def source(self) -> str:
+        """Name of the input."""
+
+    @property
     def partition(self) -> int:
-        """Number of the input."""
+        """Its partition."""
 
     @property
     def reason(self) -> str:
         """Reason of the wire contract."""
 
+
+Place = tuple[str, int]
+"""A source and the number of a partition in it."""
 
 BAD_TRANSITION = "bad_transition"
 """The one reason that no door knows of: feedback that its incident refused."""
@@ -191,24 +198,24 @@ BAD_TRANSITION = "bad_transition"
 
 @dataclass(slots=True)
 class Refusals:
-    """Feedback that a door accepted and its incident refused, by the number of its input."""
+    """Feedback that a door accepted and its incident refused, by source and partition."""
 
-    counts: Counter[int] = field(default_factory=Counter)
+    counts: Counter[tuple[str, int]] = field(default_factory=Counter)
 
 
-class _RefusalPart(StatefulSinkPartition[Sequence[Refused], dict[int, int]]):
+class _RefusalPart(StatefulSinkPartition[Sequence[Refused], dict[Place, int]]):
     def __init__(self, refusals: Refusals) -> None:
         self._refusals = refusals
 
     def write_batch(self, values: list[Sequence[Refused]]) -> None:
-        found = (one.partition for records in values for one in records if one.reason == BAD_TRANSITION)
-        self._refusals.counts.update(found)
+        refused = (one for records in values for one in records if one.reason == BAD_TRANSITION)
+        self._refusals.counts.update((one.source, one.partition) for one in refused)
 
-    def snapshot(self) -> dict[int, int]:
+    def snapshot(self) -> dict[Place, int]:
         return dict(self._refusals.counts)
 
 
-class RefusalCounter(FixedPartitionedSink[Sequence[Refused], dict[int, int]]):
+class RefusalCounter(FixedPartitionedSink[Sequence[Refused], dict[Place, int]]):
     """Sink of rejects into `Refusals`."""
 
     def __init__(self, refusals: Refusals) -> None:
@@ -218,7 +225,7 @@ class RefusalCounter(FixedPartitionedSink[Sequence[Refused], dict[int, int]]):
         """The one part."""
         return ["city"]
 
-    def build_part(self, step_id: str, for_part: str, resume_state: dict[int, int] | None) -> _RefusalPart:
+    def build_part(self, step_id: str, for_part: str, resume_state: dict[Place, int] | None) -> _RefusalPart:
         """The part; a snapshot's counts go on."""
         del step_id, for_part
         self._refusals.counts.update(resume_state or {})

@@ -13,7 +13,8 @@ import msgspec
 import pytest
 
 from flows.config import Configuration
-from flows.run import Engine, RunSummary
+from flows.run import Engine
+from flows.run_totals import RunSummary
 from sinks.dispatch_client import DispatchClient
 from tests.redis_servers import ask, redis_server
 from tests.replays import make_city

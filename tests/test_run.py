@@ -26,7 +26,8 @@ from flows.cli import app
 from flows.config import Configuration
 from flows.processes import free_ports
 from flows.replay import replay
-from flows.run import Engine, Stop
+from flows.run import Engine
+from flows.run_stop import Stop
 from sinks.history_hours import KEY
 from sinks.prometheus import served
 from tests.replays import make_city, replay_options, running_until
@@ -97,12 +98,12 @@ class Feeder:
 
         def wall() -> float:
             engine = self.engine
-            if engine is not None and engine.source is not None:
+            if engine is not None and engine.parts:
                 if len(self.pieces) > left:
                     name, piece = self.pieces.pop(0)
                     with (self.work / name).open("ab") as file:
                         file.write(piece)
-                elif all(file.caught_up for file in engine.source.files):
+                elif all(file.caught_up for file in engine.parts[0].files):
                     engine.stop.asked = True
             return time.time()
 

@@ -178,6 +178,7 @@ def test_incidents_are_open_while_their_alert_stands() -> None:
 
 @dataclass
 class Reject:
+    source: str
     partition: int
     reason: str
 
@@ -185,10 +186,12 @@ class Reject:
 def test_feedback_that_its_incident_refused_is_counted_by_its_input() -> None:
     refusals = Refusals()
     part = RefusalCounter(refusals).build_part("r", "city", None)
-    part.write_batch([[Reject(2, "bad_transition"), Reject(2, "bad_json")], [Reject(3, "bad_transition")]])
+    part.write_batch(
+        [[Reject("a", 2, "bad_transition"), Reject("a", 2, "bad_json")], [Reject("b", 2, "bad_transition")]]
+    )
     again = Refusals()
     RefusalCounter(again).build_part("r", "city", part.snapshot())
-    assert again.counts == refusals.counts == {2: 1, 3: 1}
+    assert again.counts == refusals.counts == {("a", 2): 1, ("b", 2): 1}
 
 
 def test_counts_and_open_incidents_go_on_after_a_restart() -> None:

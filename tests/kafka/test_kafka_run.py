@@ -1,0 +1,91 @@
+"""A live engine on Kafka knows what a replay of the same partitions knows, however it was stopped."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from flows.replay import replay
+from flows.run import Engine
+from flows.run_totals import RunSummary
+from sinks.history_hours import KEY
+from tests.kafka.broker import Cluster
+from tests.kafka.city_topics import Topics, closed_by, dealt, values
+from tests.replays import make_city, replay_options
+
+PARTITIONS = 4
+"""As many as the mock gives every topic."""
+HOUR = 3_600_000
+
+
+@pytest.fixture(scope="module")
+def city(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = make_city(tmp_path_factory.mktemp("city"), sensors=60, minutes=45, seed=11)
+    closed_by(folder, PARTITIONS)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def topics(city: Path, kafka: Cluster) -> Topics:
+    """The city in topics: some readings one by one, most as arrays."""
+    topics = Topics(kafka, PARTITIONS)
+    lines = (city / "readings.jsonl").read_text().splitlines()
+    cut = len(lines) // 4
+    topics.send("readings", lines[:cut])
+    topics.send("readings", lines[cut:], batch=50)
+    topics.send("events", (city / "events.jsonl").read_text().splitlines())
+    return topics
+
+
+@pytest.fixture(scope="module")
+def whole(city: Path, topics: Topics, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A replay of files that hold what the partitions hold."""
+    out = tmp_path_factory.mktemp("whole")
+    options = replay_options(city, out)
+    files = dealt(city, topics)
+    options.readings[:], options.events[:] = files["readings"], files["events"]
+    replay(options)
+    return out
+
+
+def run_until_read(engine: Engine, topics: Topics) -> RunSummary:
+    """Run until the brokers say that all has been read."""
+    wanted = PARTITIONS * sum(map(bool, topics.names.values()))
+
+    def wall() -> float:
+        partitions = [file for part in engine.parts for file in part.files]
+        if len(partitions) == wanted and all(file.caught_up for file in partitions):
+            engine.stop.ask()
+        return time.time()
+
+    engine.wall = wall
+    return engine.run()
+
+
+def same(work: Path, whole: Path) -> None:
+    expected = pl.read_parquet(whole / "indicators.parquet").sort(KEY)
+    end = expected["window_end"].max()
+    until = pl.col("window_end") < end - pl.duration(hours=2)
+    columns = expected.columns
+    found = values(work / "history").select(columns)
+    assert_frame_equal(
+        found.filter(until), expected.filter(until), check_dtypes=False, categorical_as_str=True
+    )
+    assert expected.filter(until).height > 2_000
+
+
+@pytest.mark.parametrize("lanes", [1, 4])
+def test_topics_give_what_a_replay_of_their_partitions_gives(
+    city: Path, topics: Topics, whole: Path, tmp_path: Path, lanes: int
+) -> None:
+    engine = Engine(topics.settings(city, tmp_path, clock="source", lanes=lanes), say=lambda _: None)
+    summary = run_until_read(engine, topics)
+    counted = json.loads((whole / "summary.json").read_text())
+    names = ("received", "accepted", "rejected", "duplicates", "late", "readings", "events")
+    assert {n: getattr(summary, n) for n in names} == {n: counted[n] for n in names}
+    same(tmp_path, whole)
