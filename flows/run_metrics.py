@@ -125,15 +125,14 @@ class EngineFigures:
         age = time.time() - min(part.kept for part in parts)
         yield _gauge("yiwang_commit_age_seconds", text, (), [((), age)])
         kafka = [part for part in parts if isinstance(part, KafkaPart)]
-        if kafka:
-            text = "Messages that a partition has and that have not been read."
-            lags = [(place, lag) for part in kafka for place, lag in part.lags()]
-            yield _gauge("yiwang_kafka_lag", text, ("topic", "partition"), lags)
-            text = "Offsets passed over because their records were not there any more."
-            skipped = sum(part.skipped for part in kafka)
-            yield _counter("yiwang_kafka_skipped_total", text, (), [((), skipped)])
-            text = "Decisions about records or partitions that were not there any more."
-            yield _counter("yiwang_kafka_gaps_total", text, (), [((), sum(part.gaps for part in kafka))])
+        text = "Messages that a partition has and that have not been read."
+        lags = [(place, lag) for part in kafka for place, lag in part.lags()]
+        yield _gauge("yiwang_kafka_lag", text, ("topic", "partition"), lags)
+        text = "Offsets passed over because their records were not there any more."
+        skipped = sum(part.skipped for part in kafka)
+        yield _counter("yiwang_kafka_skipped_total", text, (), [((), skipped)])
+        text = "Decisions about records or partitions that were not there any more."
+        yield _counter("yiwang_kafka_gaps_total", text, (), [((), sum(part.gaps for part in kafka))])
 
     def _clocks(self, parts: list[LivePart]) -> Iterator[Family]:
         watermark = min(part.watermark for part in parts)

@@ -55,15 +55,17 @@ def options_of(config: Configuration) -> ReplayOptions:
 
 
 def is_kafka(config: Configuration) -> bool:
-    """Whether records come from Kafka."""
-    return config.kafka.bootstrap_servers is not None
+    """Whether records come from Kafka: a cluster is named, and no file is."""
+    files = config.files
+    named = [*files.readings, *files.events, *files.feedback]
+    return config.kafka.bootstrap_servers is not None and not named
 
 
 def inputs_of(config: Configuration) -> tuple[Input, ...]:
     """The files to follow, in the order of the configuration.
 
     Raises:
-        ValueError: there is none, or one that cannot hold records, or they compete with Kafka.
+        ValueError: there is none, or one that cannot hold records.
     """
     files = config.files
     found = (
@@ -72,11 +74,6 @@ def inputs_of(config: Configuration) -> tuple[Input, ...]:
         *(Input(Path(path), "feedback") for path in files.feedback),
     )
     if is_kafka(config):
-        if found:
-            raise ValueError(
-                f"files and kafka: records come from one of them, found {found[0].path} beside "
-                f"{config.kafka.bootstrap_servers}; leave one out"
-            )
         return ()
     if not found:
         raise ValueError(

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -30,6 +31,7 @@ from flows.run import Engine
 from flows.run_stop import Stop
 from sinks.history_hours import KEY
 from sinks.prometheus import served
+from sinks.prometheus_waiting import Waits
 from tests.replays import make_city, replay_options, running_until
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -230,15 +232,30 @@ def _idle(port: int) -> bool:
     return scraped(port).get(busy) == before
 
 
-def test_a_stop_by_signal_is_asked_for_once_and_then_forced() -> None:
+def test_a_stop_by_signal_is_asked_for_once_and_then_forced(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended: list[int] = []
+    monkeypatch.setattr("flows.run_stop.os._exit", ended.append)
     stop = Stop()
     with stop.by_signals():
         assert not stop()
         os.kill(os.getpid(), signal.SIGINT)
         assert stop()
-        with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(signal.SIGINT)
+        assert not ended
+        signal.raise_signal(signal.SIGINT)
+        assert ended == [130]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_stop_that_is_not_done_in_time_is_forced_and_says_for_whom_it_waited(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    ended = threading.Event()
+    monkeypatch.setattr("flows.run_stop.os._exit", lambda code: ended.set() if code == 1 else None)
+    waits = Waits()
+    with waits("redis"):
+        Stop(drain=0.01, waits=waits).ask()
+        assert ended.wait(5)
+    assert "waiting for redis" in caplog.text
 
 
 def said(*arguments: object) -> tuple[int, str]:
