@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 ARGS ?=
 
-.PHONY: demo test check bench docs venv clean
+.PHONY: demo test check oracle bench docs venv clean
 .DEFAULT_GOAL := help
 
 help:            ## show the targets
@@ -21,6 +21,9 @@ check: $(STAMP)  ## style, types, the catalogue files
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/yiwang catalogue check indicators/data
+
+oracle: $(STAMP) ## random cities against the oracle; ARGS="--minutes 60 --jobs 2"
+	@$(BIN)/python -m tests.oracle.many_cities $(ARGS)
 
 bench: $(STAMP)  ## throughput on a simulated city, as a Markdown table
 	@$(BIN)/python benchmarks/throughput.py $(ARGS)

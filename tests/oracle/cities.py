@@ -173,12 +173,12 @@ def city(r: Random, first: int, last: int, faults: Faults, each: int) -> City:
             row = _sensor(r, f"{name}-{'x' * r.randint(0, 1)}{i}", model)
             listed += [row] if row.period or r.random() < 0.5 else []
             for metric, value in model.metrics.items():
-                arrivals += _arrivals(r, _series(r, row, metric, value, (first, last)), faults, last)
+                arrivals += arrivals_of(r, series(r, row, metric, value, (first, last)), faults, last)
     listed.append(Listed("silent", r.choice(CELLS), "gas_lel"))
     listed.append(Listed("gone", r.choice(CELLS), "gas_lel", retired=True))
     pulse = (Reading("pulse", "ponding_depth", 0.01, ts, CELLS[0]) for ts in range(first, last + 1, MINUTE))
     arrivals = sorted([*arrivals, *(Arrival(p.ts, -1, p) for p in pulse)])
-    arrivals = _with_absurd(r, arrivals, faults.absurd)
+    arrivals = with_absurd(r, arrivals, faults.absurd)
     return _as_city(arrivals, tuple(_transitions(r, first, last)), tuple(listed), first)
 
 
@@ -205,7 +205,7 @@ def _sensor(r: Random, name: str, model: Model) -> Listed:
     return Listed(name, r.choice(CELLS), single if r.random() < 0.5 else None, period)
 
 
-def _series(r: Random, row: Listed, metric: str, value: Draw, life: tuple[int, int]) -> list[Reading]:
+def series(r: Random, row: Listed, metric: str, value: Draw, life: tuple[int, int]) -> list[Reading]:
     """The readings as measured: on the sampling grid, half of the series off its full minutes."""
     known = metric_rows()[metric]
     step = row.period if row.period and not known.reference else known.period or 4 * MINUTE
@@ -220,7 +220,7 @@ def _series(r: Random, row: Listed, metric: str, value: Draw, life: tuple[int, i
     return [Reading(row.sensor, metric, value(r), ts, row.cell) for ts in kept]
 
 
-def _arrivals(r: Random, readings: Iterable[Reading], faults: Faults, last: int) -> Iterable[Arrival]:
+def arrivals_of(r: Random, readings: Iterable[Reading], faults: Faults, last: int) -> Iterable[Arrival]:
     for reading in readings:
         known = metric_rows()[reading.metric]
         if r.random() < faults.gap and not known.reference:
@@ -252,7 +252,7 @@ def _again(r: Random, reading: Reading, when: int, faults: Faults) -> Iterable[A
         yield Arrival(after, r.getrandbits(32), replace(reading, value=reading.value + step))
 
 
-def _with_absurd(r: Random, arrivals: list[Arrival], count: int) -> list[Arrival]:
+def with_absurd(r: Random, arrivals: list[Arrival], count: int) -> list[Arrival]:
     found = list(arrivals)
     for i in range(count):
         # At least five further records follow, so that the stamp is judged by them.

@@ -81,8 +81,15 @@ def _write_lines(path: Path, records: Iterable[dict[str, Any]]) -> None:
     path.write_text("".join(json.dumps(r) + "\n" for r in records), encoding="utf-8")
 
 
-def replayed(wire: Wire, folder: Path, batch_size: int, lanes: int) -> tuple[Rows, dict[str, Any]]:
-    """Run the engine over the records; its table and its summary."""
+def replayed(
+    wire: Wire,
+    folder: Path,
+    batch_size: int,
+    lanes: int,
+    areas: Path | None = None,
+    indicators: Iterable[str] = (),
+) -> tuple[Rows, dict[str, Any]]:
+    """The engine's table and summary; with areas of a file, and of some indicators only, if given."""
     folder.mkdir(parents=True, exist_ok=True)
     wire.write(folder)
     options = ReplayOptions(
@@ -90,7 +97,8 @@ def replayed(wire: Wire, folder: Path, batch_size: int, lanes: int) -> tuple[Row
         events=[folder / "events.jsonl"],
         feedback=[],
         sensors=folder / "sensors.csv",
-        areas=None,
+        areas=areas,
+        indicators=list(indicators),
         out=folder / "out",
         batch_size=batch_size,
         workers=1,
