@@ -4,8 +4,8 @@
 
 The state is what a live engine has: series of every metric in the mix of the simulated city, each with its
 readings as far back as any indicator looks (beyond a day by the hour, as closed steps), and the cases of a
-month. All 84 indicators are evaluated for one window end, at noon, when every hop ends: partials and values of
-all cells, on one core. The best of several noons counts; another window end is evaluated before each.
+month. All 84 indicators are evaluated for one window end, at noon, when every hop ends: partials and values
+of all cells, on one core. The best of several noons counts; another window end is evaluated before each.
 
 Exit code: 0 within the bar, 1 not.
 """
@@ -105,9 +105,9 @@ def city(plan: Plan, size: Size) -> Shard:
             series[signal.metric] = shard.stores[index].add(
                 sensors, where, period, np.full(n, FOREVER), np.zeros(n, np.int64)
             )
-    for begin, until, dense in ((NOON - 40 * DAY, NOON - DENSE, False), (NOON - DENSE, NOON, True)):
-        for code_, own in series.items():
-            _send(shard, code_, own, max(begin, NOON - reach[code_]), until, random, dense=dense)
+    for begin, until in ((NOON - 40 * DAY, NOON - DENSE), (NOON - DENSE, NOON)):
+        for metric, own in series.items():
+            _send(shard, metric, own, (max(begin, NOON - reach[metric]), until), random)
         shard.advance(until)
     _report(shard, cells, size, random)
     return shard
@@ -122,14 +122,13 @@ def reaches(plan: Plan) -> dict[str, int]:
     return found
 
 
-def _send(
-    shard: Shard, code: str, series: Ints, begin: int, until: int, random: np.random.Generator, *, dense: bool
-) -> None:
-    """Regular readings of some series in (begin, until]."""
+def _send(shard: Shard, code: str, series: Ints, span: tuple[int, int], random: np.random.Generator) -> None:
+    """Regular readings of some series in (begin, until] = ``span``."""
+    begin, until = span
     metrics = shard.plan.metrics
     index = metrics.index[code]
     own = int(metrics.period_ms[index]) or 5 * MINUTE
-    step = own if dense else max(own, HOUR)
+    step = own if until == NOON else max(own, HOUR)
     low, high = metrics.low[index], min(metrics.high[index], metrics.low[index] + 1000)
     for at in range(until - (until - begin) // step * step, until + 1, step):
         if at <= begin:
