@@ -57,6 +57,11 @@ class Desk:
     def __post_init__(self) -> None:
         self._entries = {entry.id: entry for entry in self.entries}
 
+    def renewed(self, entries: Iterable[Entry], districts: Districts) -> Desk:
+        """A desk for another catalogue, which still knows the indicators that are no more."""
+        known = {**self._entries, **{entry.id: entry for entry in entries}}
+        return Desk(list(known.values()), self.routing, self.service_levels, districts)
+
     def look_up(self, alerts: Iterable[Transition]) -> None:
         """Find the districts of many alerts at once, which is cheaper than one by one."""
         unknown: dict[str, list[str]] = {}

@@ -56,6 +56,7 @@ class _Record(msgspec.Struct):
     actions: list[Step]
     acted: int = 0
     status: Status = "raised"
+    edition: int = 0
 
 
 class IncidentBook:
@@ -73,14 +74,25 @@ class IncidentBook:
                 f"incident state has version {state.get('version')}, not {_VERSION}; "
                 f"restore it with the engine that wrote it",
             )
-        self._desk = desk or Desk()
+        self._desks = {0: desk or Desk()}
         records = {} if state is None else state["records"]
         self._records = msgspec.convert(records, dict[str, _Record])
 
-    def take(self, transitions: Iterable[Transition]) -> list[Incident]:
-        """The incidents as each transition leaves them, in order; one taken before changes nothing."""
+    def hire(self, edition: int, desk: Desk) -> None:
+        """Have the alerts of an edition of the catalogue filed by a desk of its own."""
+        self._desks[edition] = desk
+
+    def desk(self, edition: int) -> Desk:
+        """The desk of an edition, or of the last one before that had its own."""
+        return self._desks[max(number for number in self._desks if number <= edition)]
+
+    def take(self, transitions: Iterable[Transition], edition: int = 0) -> list[Incident]:
+        """The incidents as each transition leaves them, in order; one taken before changes nothing.
+
+        All transitions are of one ``edition`` of the catalogue.
+        """
         transitions = list(transitions)
-        self._desk.look_up(transitions)
+        self.desk(edition).look_up(transitions)
         changed = []
         for transition in transitions:
             name = incident_id(transition.alert_id)
@@ -91,6 +103,7 @@ class IncidentBook:
                 _follow(record, transition)
             else:
                 continue
+            record.edition = edition
             changed.append(self._shown(name, record))
         return changed
 
@@ -138,7 +151,8 @@ class IncidentBook:
         return {"version": _VERSION, "records": msgspec.to_builtins(ordered)}
 
     def _shown(self, name: str, record: _Record) -> Incident:
-        alert, papers = record.alert, self._desk.papers(record.alert)
+        alert = record.alert
+        papers = self.desk(record.edition).papers(alert)
         history = _dated(_merged(record.transitions, record.actions), papers)
         return Incident(
             incident_id=name,

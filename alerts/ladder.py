@@ -95,7 +95,7 @@ class Ladder:
     @property
     def used(self) -> tuple[int, ...]:
         """The levels that have a bound, lowest first."""
-        return tuple(level for level in LEVELS if not math.isnan(self.raises[level - 1]))
+        return tuple(level for level in LEVELS if not np.isnan(self.raises[level - 1]).all())
 
     @property
     def patient(self) -> tuple[int, ...]:
@@ -158,10 +158,11 @@ class Ladder:
         begun = np.where(going, np.where(since == NEVER, end_ms, since), NEVER)
         return np.where(known[:, None], begun, since)
 
-    def _over(self, value: Array, bound: float) -> Flags:
+    def _over(self, value: Array, bound: float | Array) -> Flags:
         # The margin depends on both sides, but at this edge they are equal: one edge serves all values.
-        slack = TOLERANCE * max(1.0, abs(bound))
-        return value >= bound - slack if self.high_bad else value <= bound + slack
+        slack = TOLERANCE * np.maximum(1.0, np.abs(bound))
+        found: Flags = value >= bound - slack if self.high_bad else value <= bound + slack
+        return found
 
 
 def _usable(flags: Flags, level_ok: Flags | None, level: int) -> Flags:

@@ -4,13 +4,15 @@ Areas are rows 0 to n - 1. The *level* of an area follows closed windows only an
 *alert* may be higher where a value was judged early. Corrections replay the past window ends they touch.
 """
 
-from typing import Any
+import math
+from typing import Any, Literal
 
 import numpy as np
 
 from alerts.evidence import Evidence
 from alerts.ladder import NEVER, Graded, Ladder, Levels, Rows, Times
 from alerts.level_log import LevelLog
+from alerts.local_ladders import LocalLadders
 from alerts.timeline import EARLY, Move, Timeline
 from alerts.timeline_columns import pack, unpack
 from alerts.transitions import RawTransition
@@ -33,14 +35,15 @@ class LevelBank:
     ([4, 0], 'raised', 0.4)
     """
 
-    def __init__(self, indicator: Graded, areas: int = 0) -> None:
-        """A bank where no area has a level.
+    def __init__(self, indicator: Graded, areas: int = 0, local: LocalLadders | None = None) -> None:
+        """A bank where no area has a level; ``local`` are bounds that depend on area and time.
 
         Raises:
             ValueError: bounds of the indicator are not four of each (see ``Ladder.of``).
         """
         self.indicator = indicator.id
         self.ladder = Ladder.of(indicator)
+        self._local = local
         self.closed_ms = NEVER
         self.trimmed_ms = NEVER
         self._level: Levels = np.empty(0, np.uint8)
@@ -50,6 +53,14 @@ class LevelBank:
         self._timelines: dict[int, Timeline] = {}
         self._warned: set[int] = set()
         self.ensure(areas)
+
+    @property
+    def mildest(self) -> Ladder:
+        """A ladder on which every level is reached that any area can reach."""
+        return self.ladder if self._local is None else self._local.mildest
+
+    def _ladder(self, ends: int | Times, rows: Rows) -> Ladder:
+        return self.ladder if self._local is None else self._local.at(ends, rows)
 
     @property
     def levels(self) -> Levels:
@@ -96,7 +107,7 @@ class LevelBank:
                 f"use replay for corrections",
             )
         was, since = self._level[rows], self._since[rows]
-        now, begun = self.ladder.step(end_ms, was, since, seen)
+        now, begun = self._ladder(end_ms, rows).step(end_ms, was, since, seen)
         self._move(end_ms, rows, (was, since), (now, begun))
         self._level[rows], self._since[rows], self.closed_ms = now, begun, end_ms
         found = []
@@ -117,7 +128,8 @@ class LevelBank:
         bears the standing alert out, windows that end before its grid time do not ease it either. The levels
         themselves do not change.
         """
-        top = self.ladder.entered(self.ladder.reached(value), self._since[rows], grid_ms)
+        ladder = self._ladder(grid_ms, rows)
+        top = ladder.entered(ladder.reached(value), self._since[rows], grid_ms)
         due = np.flatnonzero(top)
         columns = (grid_ms[due], rows[due], top[due], value[due])
         found = []
@@ -166,7 +178,7 @@ class LevelBank:
         self._log.forget(rows, int(ends[0]))
         levels = np.empty(seen.value.shape, np.uint8)
         for i, end in enumerate(ends.tolist()):
-            now, begun = self.ladder.step(end, was, since, seen.at(i))
+            now, begun = self._ladder(end, rows).step(end, was, since, seen.at(i))
             self._move(end, rows, (was, since), (now, begun))
             levels[i], was, since = now, now, begun
         self._level[rows], self._since[rows], self.closed_ms = was, since, int(ends[-1])
@@ -182,9 +194,19 @@ class LevelBank:
 
         Replaying them would change nothing.
         """
-        reached = self.ladder.reached(value.ravel()).reshape(value.shape).any(axis=0)
+        reached = self.mildest.reached(value.ravel()).reshape(value.shape).any(axis=0)
         alerted = np.isin(rows, np.fromiter(self._timelines, np.int64, len(self._timelines)))
         return ~(reached | alerted | self.occupied(rows) | self._log.changed(rows, from_ms))
+
+    def end(self, at_ms: int) -> list[RawTransition]:
+        """Clear all standing alerts at ``at_ms``: nobody judges these areas any more."""
+        found = []
+        for row in np.flatnonzero(self._standing).tolist():
+            move = self._timelines[row].end(at_ms)
+            self._standing[row] = 0
+            found.append(self._raw(row, move, math.nan, at_ms))
+        self._level[:] = 0
+        return found
 
     def trim(self, before_ms: int) -> None:
         """Forget what only corrections of window ends before ``before_ms`` could need."""
@@ -211,7 +233,9 @@ class LevelBank:
         }
 
     @classmethod
-    def restore(cls, indicator: Graded, state: dict[str, Any]) -> "LevelBank":
+    def restore(
+        cls, indicator: Graded, state: dict[str, Any], local: LocalLadders | None = None
+    ) -> "LevelBank":
         """The bank of a ``state()``; bounds may have changed since: they count from the next window on.
 
         Raises:
@@ -223,7 +247,7 @@ class LevelBank:
                 f"level state is {found}, not {(_VERSION, indicator.id)}; "
                 f"restore it with the engine and the indicator that wrote it",
             )
-        bank = cls(indicator, state["level"].size)
+        bank = cls(indicator, state["level"].size, local)
         patient = bank.ladder.patient
         bank.closed_ms, bank.trimmed_ms = state["closed_ms"], state["trimmed_ms"]
         bank._level = state["level"].copy()
@@ -285,19 +309,25 @@ class LevelBank:
             level=move.level,
             previous_level=move.previous,
             value=value,
-            threshold=self._threshold(move),
+            threshold=self._threshold(row, move),
             window_end=move.at.end,
             decided_ts=decided_ms,
             early=move.at.window == EARLY,
             revision=revision,
         )
 
-    def _threshold(self, move: Move) -> float:
+    def _threshold(self, row: int, move: Move) -> float:
         if move.change == "retracted":
-            return self.ladder.raises[move.raised - 1]
+            return self._bound(row, move.start, "raises", move.raised)
         if move.level > move.previous:
-            return self.ladder.raises[move.level - 1]
-        return self.ladder.clears[min(k for k in self.ladder.used if k > move.level) - 1]
+            return self._bound(row, move.at.end, "raises", move.level)
+        # An edited indicator may have fewer levels than an alert that still stands.
+        above = [k for k in self.ladder.used if k > move.level]
+        return self._bound(row, move.at.end, "clears", min(above)) if above else math.nan
+
+    def _bound(self, row: int, end: int, side: Literal["raises", "clears"], level: int) -> float:
+        found = getattr(self._ladder(end, np.array([row])), side)[level - 1]
+        return float(np.ravel(found)[0])
 
 
 def _refit(since: Times, old: list[int], new: tuple[int, ...]) -> Times:

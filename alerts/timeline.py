@@ -155,6 +155,11 @@ class Timeline:
             moves += self._catch_up(start, steps, Step(0, ends[-1], latest, math.nan))
         return moves
 
+    def end(self, at: int) -> Move:
+        """The standing alert is cleared, whatever the data: its indicator is no more."""
+        start, self.hold = self.hold.start, QUIET
+        return self._publish(start, Step(0, at, NOWHERE, math.nan))
+
     def trim(self, before: int) -> None:
         """Forget what no correction at or after ``before`` can touch."""
         past = [mark for mark in self.marks if mark.end < before]

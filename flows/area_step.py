@@ -14,82 +14,34 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from alerts.local_ladders import LocalLadders
+from flows.area_rows import AreaRows
 from flows.batches import FINAL, Floats, Ints
+from flows.change import Change
 from flows.city import City
-from flows.pieces import BEFORE, MAX_DISORDER, AreaFrame, AreaPiece, Clock, Clocks, EarlyValues
+from flows.editions import Editions
+from flows.pieces import BEFORE, MAX_DISORDER, AreaFrame, AreaPiece, Clock, Clocks, EarlyValues, Moves
 from flows.publisher import Early, Past, Published, Publisher, Windows
 from geo.areas import AreaKind
 from indicators import expression
 from indicators.evaluate import Evaluation, Frame
+from indicators.indicator import Indicator
 from indicators.judge import Judged, judge
-from indicators.key_table import KeyTable
 from indicators.layout import Cells
 from indicators.plan import IndicatorPlan
 from indicators.shard import Shard
 
-CITY_UID = 0
+AREAS = "areas"
+"""Key of the area step's values, and its name as a sender."""
 _CHUNK = 4_096
 """Window ends judged at once."""
 
 
-class _Areas:
-    """Areas in order of appearance: row -> (kind, uid), the district each lies in, its text id.
-
-    ``birth`` is the instant from which an area has rows whatever the data, FINAL for none.
-    """
-
-    def __init__(self, city: City) -> None:
-        self._city = city
-        self._number = KeyTable(np.int8, np.int64)
-        self.kind = np.empty(0, np.int64)
-        self.uid = np.empty(0, np.int64)
-        self.district = np.empty(0, np.int64)
-        self.birth = np.empty(0, np.int64)
-        self._text = np.empty(0, "S1")
-        self.rows(np.array([AreaKind.CITY]), np.array([CITY_UID]), np.array([-1]))
-        self.birth[0] = BEFORE
-        self.born(dict.fromkeys(city.areas.known_districts().tolist(), BEFORE))
-
-    def rows(self, kind: Ints, uid: Ints, district: Ints) -> Ints:
-        """The row of each area; new ones are added."""
-        rows, known = self._number.number(kind, uid), len(self.kind)
-        fresh = len(self._number) - known
-        if fresh:
-            new = np.flatnonzero(rows >= known)[::-1]
-            first = np.empty(fresh, np.int64)
-            first[rows[new] - known] = new  # of several rows the last assigned: the first
-            self.kind = np.concatenate((self.kind, kind[first]))
-            self.uid = np.concatenate((self.uid, uid[first]))
-            self.district = np.concatenate((self.district, district[first]))
-            self.birth = np.concatenate((self.birth, np.full(fresh, FINAL)))
-            self._name(fresh)
-        return rows
-
-    def born(self, births: dict[int, int]) -> None:
-        """Districts that have rows from an instant on (R13)."""
-        if births:
-            uid = np.array(list(births), np.int64)
-            rows = self.rows(np.full(len(uid), int(AreaKind.DISTRICT)), uid, uid)
-            np.minimum.at(self.birth, rows, np.array(list(births.values()), np.int64))
-
-    def _name(self, count: int) -> None:
-        kind, uid = self.kind[-count:], self.uid[-count:]
-        texts = np.empty(count, object)
-        for k in np.unique(kind).tolist():
-            own = kind == k
-            texts[own] = self._city.areas.ids(AreaKind(k), uid[own])
-        self._text = np.concatenate((self._text, np.array([text.encode() for text in texts])))
-
-    def describe(self, rows: Ints) -> tuple[NDArray[np.uint8], NDArray[np.bytes_]]:
-        """Kind and text id of each row."""
-        return self.kind[rows].astype(np.uint8), self._text[rows]
-
-
 @dataclass(slots=True)
 class _Queued:
-    """A frame of one lane whose windows are not merged yet."""
+    """A frame of one lane whose windows are not merged yet, judged in an ``edition`` of the city."""
 
-    lane: str
+    edition: int
     frame: AreaFrame
 
 
@@ -101,31 +53,84 @@ class AreaStep:
         self.city = city
         self.plan = city.plan
         self.clocks = Clocks(lanes)
-        self.areas = _Areas(city)
-        self.publisher = Publisher(city.plan, self.areas.describe)
+        self.areas = AreaRows(city)
+        self.publisher = Publisher(city.plan, self.areas.describe, None, self._ladders)
+        self.editions: Editions | None = None
+        self.change: Change | None = None
+        self._ahead: list[Change] = []
         self.begin = FINAL
         self.closed = BEFORE
         self._queued: list[_Queued] = []
-        self._early: list[EarlyValues] = []
+        self._early: list[tuple[int, EarlyValues]] = []
         self._blanks: dict[int, Frame] = {}
-        self._empty = Shard(city.plan, city.calendar, Cells(city.areas.locate, city.grid.tile), since=FINAL)
+        self._begun: dict[str, int] = {}
+        self._empty = _empty(city, FINAL)
         self._trimmed = BEFORE
         self._valued: dict[int, bool] = {}
 
-    def take(self, pieces: Iterable[AreaPiece]) -> Published:
-        """Take pieces; publish as far as all lanes have come."""
+    def take(self, pieces: Iterable[AreaPiece]) -> list[tuple[Published, Moves]]:
+        """Take pieces; publish as far as all lanes have come, once for each edition.
+
+        The moves have no transitions yet: they are those of what is published.
+        """
         for piece in pieces:
             self.clocks.hear(piece.sender, piece.clock)
-            self._queued += [_Queued(piece.sender, frame) for frame in piece.frames]
-            self._early += piece.early
+            self._queued += [_Queued(piece.edition, frame) for frame in piece.frames]
+            self._early += [(piece.edition, early) for early in piece.early]
             self.begin = min(self.begin, piece.begin)
             self._empty.since = min(self._empty.since, piece.since)
             self.areas.born(piece.births)
-        out = Published()
+            if piece.change is not None and piece.change.number > self._last_change:
+                self._ahead.append(piece.change)
         clock = self.clocks.least
-        if clock.maximum != BEFORE and self.begin != FINAL:
-            self._act(clock, out)
-        return out
+        done, begun = list[tuple[Published, Moves]](), None
+        if clock.maximum == BEFORE or self.begin == FINAL:
+            return [(Published(), Moves(AREAS, clock, [], self.city.edition))]
+        while self._ahead and self._ahead[0].effective <= min(clock.watermark, clock.limit):
+            change = self._ahead[0]
+            done.append(self._acted(Clock(change.effective + MAX_DISORDER), begun))
+            begun = change, self._become(change)
+        return [*done, self._acted(clock, begun)]
+
+    @property
+    def _last_change(self) -> int:
+        """The number of the latest change heard of."""
+        return self._ahead[-1].number if self._ahead else self.city.edition
+
+    def _acted(self, clock: Clock, begun: tuple[Change, Published] | None) -> tuple[Published, Moves]:
+        change, out = begun or (None, Published())
+        self._act(clock, out)
+        return out, Moves(AREAS, clock, [], self.city.edition, change)
+
+    # -- changes -------------------------------------------------------------------------------------
+
+    def _become(self, change: Change) -> Published:
+        """Go on with what a change has put in force."""
+        self._ahead.pop(0)
+        changed = self._edition(change).plan.catalogue.changed(self.plan.catalogue)
+        begun = {name: at for name, at in self._begun.items() if name not in changed}
+        self._renew(change, begun | dict.fromkeys(changed, change.effective))
+        # What is left of earlier editions can be of windows alone that nobody closes any more.
+        self._queued = [q for q in self._queued if q.edition >= change.number]
+        self._early = [(edition, early) for edition, early in self._early if edition >= change.number]
+        return self.publisher.become(self.plan, change.effective, self._ladders)
+
+    def _edition(self, change: Change) -> City:
+        if self.editions is None:
+            raise RuntimeError(f"change {change.number} came to a run without control")
+        return self.editions.city(change)
+
+    def _renew(self, change: Change, begun: dict[str, int]) -> None:
+        """Build what depends on the catalogue anew."""
+        city = self._edition(change)
+        self.change, self.city, self.plan, self._begun = change, city, city.plan, begun
+        self._blanks, self._valued = {}, {}
+        self._empty = _empty(city, self._empty.since)
+
+    def _ladders(self, indicator: Indicator) -> LocalLadders | None:
+        return LocalLadders.of(indicator, self.city.thresholds, self.city.calendar, self.areas.placed)
+
+    # -- acting --------------------------------------------------------------------------------------
 
     def _act(self, clock: Clock, out: Published) -> None:
         until = min(clock.watermark, clock.limit)
@@ -133,7 +138,11 @@ class AreaStep:
             self.closed = self.begin - 1
         early = self._take_early(clock)
         corrections = sorted(
-            {q.frame.correction for q in self._queued if 0 <= q.frame.correction <= clock.watermark}
+            {
+                q.frame.correction
+                for q in self._queued
+                if 0 <= q.frame.correction <= clock.watermark and q.edition == self.city.edition
+            }
         )
         for at in corrections:
             self._close(min(at - 1, until), early, at + MAX_DISORDER, out)
@@ -146,23 +155,25 @@ class AreaStep:
     # -- early values --------------------------------------------------------------------------------
 
     def _take_early(self, clock: Clock) -> dict[int, Early]:
-        if not self._early:
+        own = [early for edition, early in self._early if edition == self.city.edition]
+        if not own:
             return {}
         index, grid, kind, uid, district, value = (
-            np.concatenate([getattr(e, name) for e in self._early])
+            np.concatenate([getattr(e, name) for e in own])
             for name in ("index", "grid", "kind", "uid", "district", "value")
         )
         due = grid <= clock.maximum
         rest = ~due
-        self._early = (
-            [EarlyValues(*(c[rest] for c in (index, grid, kind, uid, district, value)))] if rest.any() else []
-        )
+        self._early = [(edition, early) for edition, early in self._early if edition != self.city.edition]
+        if rest.any():
+            left = EarlyValues(*(c[rest] for c in (index, grid, kind, uid, district, value)))
+            self._early.append((self.city.edition, left))
         rows = self.areas.rows(kind, uid, district)
         found = {}
         for i in np.unique(index[due]).tolist():
-            own = np.flatnonzero(due & (index == i))
-            own = own[np.argsort(grid[own], kind="stable")]
-            found[i] = Early(grid[own], rows[own], value[own])
+            at = np.flatnonzero(due & (index == i))
+            at = at[np.argsort(grid[at], kind="stable")]
+            found[i] = Early(grid[at], rows[at], value[at])
         return found
 
     # -- closing -------------------------------------------------------------------------------------
@@ -173,13 +184,13 @@ class AreaStep:
         for queued in self._queued:
             frame = queued.frame
             ends = frame.frame.ends
-            if frame.correction >= 0 or ends[0] > until:
+            if frame.correction >= 0 or ends[0] > until or queued.edition != self.city.edition:
                 kept.append(queued)
                 continue
             if ends[-1] > until:
                 cut = int(np.searchsorted(ends, until, side="right"))
-                kept.append(_Queued(queued.lane, _part(frame, cut, len(ends))))
-                queued = _Queued(queued.lane, _part(frame, 0, cut))  # noqa: PLW2901
+                kept.append(_Queued(queued.edition, _part(frame, cut, len(ends))))
+                queued = _Queued(queued.edition, _part(frame, 0, cut))  # noqa: PLW2901
             due.setdefault(frame.frame.index, []).append(queued)
         self._queued = kept
         for plan in self.plan.indicators:
@@ -191,7 +202,8 @@ class AreaStep:
     def _close_indicator(
         self, plan: IndicatorPlan, until: int, frames: list[AreaFrame], early: Early, out: Published
     ) -> None:
-        ends = self.city.calendar.ends(self.closed, until, plan.indicator.hop_ms)
+        after = max(self.city.reached(plan, self.closed), self._begun.get(plan.indicator.id, BEFORE))
+        ends = self.city.calendar.ends(after, self.city.reached(plan, until), plan.indicator.hop_ms)
         if len(ends) and not frames:
             ends = self._eventful(plan, ends) if self._awaited(plan, int(ends[-1])) else ends[:0]
         for part in _alike(ends, frames):
@@ -283,8 +295,9 @@ class AreaStep:
     # -- corrections ---------------------------------------------------------------------------------
 
     def _correct(self, at: int, out: Published) -> None:
-        due = [q.frame for q in self._queued if q.frame.correction == at]
-        self._queued = [q for q in self._queued if q.frame.correction != at]
+        own = [q for q in self._queued if q.frame.correction == at and q.edition == self.city.edition]
+        due = [q.frame for q in own]
+        self._queued = [q for q in self._queued if q.frame.correction != at or q.edition != self.city.edition]
         for index in sorted({f.frame.index for f in due}):
             frames = [f for f in due if f.frame.index == index]
             if not any(f.changed is not None and f.changed.any() for f in frames):
@@ -325,12 +338,18 @@ class AreaStep:
             "queued": list(self._queued),
             "early": list(self._early),
             "clocks": {name: (c.maximum, c.limit) for name, c in self.clocks.by_sender.items()},
+            "change": self.change,
+            "ahead": list(self._ahead),
+            "begun": dict(self._begun),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take up a ``state()``."""
+        if state["change"] is not None:
+            self._renew(state["change"], dict(state["begun"]))
+        self._ahead = list(state["ahead"])
         self.areas.rows(state["kind"], state["uid"], state["district"])
-        self.publisher = Publisher(self.plan, self.areas.describe, state["publisher"])
+        self.publisher = Publisher(self.plan, self.areas.describe, state["publisher"], self._ladders)
         self.begin, self.closed = state["begin"], state["closed"]
         self._empty.since = state["since"]
         self.areas.birth = state["birth"].copy()
@@ -338,6 +357,11 @@ class AreaStep:
         for name, (maximum, limit) in state["clocks"].items():
             if name in self.clocks.by_sender:
                 self.clocks.hear(name, Clock(maximum, limit))
+
+
+def _empty(city: City, since: int) -> Shard:
+    """A shard without anything, for windows without any data."""
+    return Shard(city.plan, city.calendar, Cells(city.areas.locate, city.grid.tile), since=since)
 
 
 def _changes(kind: Ints, uid: Ints) -> NDArray[np.bool_]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -73,9 +73,14 @@ class ColdStore:
         self._db.execute("PRAGMA synchronous=FULL")
         self._db.executescript(_SCHEMA)
 
-    def write(self, seq: int, shelves: Sequence[Shelf]) -> int:
-        """Store what changed since the last call (or ``read``) under ``seq``; returns the bytes written."""
-        rows = [row for number, shelf in enumerate(shelves) for row in self._changes(seq, number, shelf)]
+    def write(self, seq: int, shelves: Mapping[int, Shelf]) -> int:
+        """Store what changed since the last call (or ``read``) under ``seq``; returns the bytes written.
+
+        A shelf that is not there any more leaves nothing.
+        """
+        rows = [row for number, shelf in shelves.items() for row in self._changes(seq, number, shelf)]
+        for number in self._stored.keys() - shelves.keys():
+            rows += [(number, k, seq, None, None) for k in self._stored.pop(number)]
         with _transaction(self._db):
             self._db.execute("DELETE FROM slices WHERE seq >= ?", (seq,))
             self._db.executemany("INSERT INTO slices VALUES (?, ?, ?, ?, ?)", rows)
@@ -98,7 +103,7 @@ class ColdStore:
         self._db.execute(_SUPERSEDED, {"seq": seq})
         self._db.execute("DELETE FROM slices WHERE seq = ? AND data IS NULL", (seq,))
 
-    def read(self, seq: int, shelves: Sequence[Shelf]) -> int:
+    def read(self, seq: int, shelves: Mapping[int, Shelf]) -> int:
         """Fill empty shelves with the slices that snapshot ``seq`` speaks of; returns how many there are.
 
         Raises:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
 
+from alerts.thresholds import Thresholds
 from flows.batches import Ints
+from flows.intake import Key
 from flows.pieces import BEFORE, EarlyValues
 from flows.publisher import Early
 from indicators.early import EarlyReadings, Limits
+from indicators.indicator import Indicator
 from indicators.plan import IndicatorPlan, Plan
 from indicators.shard import Shard
 from indicators.store import REFERENCE_HOLD
@@ -18,13 +22,14 @@ from indicators.tolerance import le
 
 
 class EarlyJudge:
-    """Judges the readings of the metrics in ``readings`` as far as the lane's senders have come."""
+    """Judges ``readings`` as far as the lane's senders have come."""
 
-    def __init__(self, plan: Plan, shard: Shard) -> None:
-        """Nothing judged yet."""
+    def __init__(self, plan: Plan, shard: Shard, mildest: Callable[[Indicator], float] | None = None) -> None:
+        """Nothing judged yet; ``mildest`` tells at which value an indicator may have a level anywhere."""
         self.shard = shard
+        self.mildest = mildest or Thresholds().mildest
         self.done = BEFORE
-        self.readings: dict[int, EarlyReadings] = {}
+        self.readings: dict[Key, EarlyReadings] = {}
         for indicator in (p for p in plan.indicators if p.indicator.early):
             self._enrol(plan, indicator)
 
@@ -36,7 +41,7 @@ class EarlyJudge:
             readings = EarlyReadings(
                 indicator, code, plan.kind(number).scale, REFERENCE_HOLD if reference else 0
             )
-            self.readings[number] = readings
+            self.readings[indicator.indicator.id, number] = readings
             if reference:
                 limits[code] = readings
             else:
@@ -52,12 +57,12 @@ class EarlyJudge:
     def judge(self, until: int) -> dict[int, Early]:
         """The values of all seconds up to an instant that are high enough for a level, by indicator."""
         found: dict[int, Early] = {}
-        for metric, readings in self.readings.items():
+        for (_, metric), readings in self.readings.items():
             values = readings.judge(self.done, until)
             if values is None:
                 continue
             indicator = readings.plan.indicator
-            lowest = np.nanmin(indicator.raises) if indicator.high_bad else np.nanmax(indicator.raises)
+            lowest = self.mildest(indicator)
             high = le(lowest, values.value) if indicator.high_bad else le(values.value, lowest)
             if not high.any():
                 continue
@@ -88,15 +93,22 @@ class EarlyJudge:
                 )
         return parts
 
+    def take_over(self, other: EarlyJudge) -> None:
+        """Go on from where another judge stopped, with the readings it has for the same indicators."""
+        self.done = other.done
+        for key, readings in self.readings.items():
+            if key in other.readings:
+                readings.restore(other.readings[key].state())
+
     def state(self) -> dict[str, Any]:
         """Plain data."""
-        return {"done": self.done, "readings": {m: r.state() for m, r in self.readings.items()}}
+        return {"done": self.done, "readings": {key: r.state() for key, r in self.readings.items()}}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take up a ``state()``."""
         self.done = state["done"]
-        for metric, readings in self.readings.items():
-            readings.restore(state["readings"][metric])
+        for key, readings in self.readings.items():
+            readings.restore(state["readings"][key])
 
 
 def _merged(old: Early | None, new: Early) -> Early:

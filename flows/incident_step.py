@@ -13,17 +13,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from alerts.desk import Desk
+from alerts.desk import Desk, Districts
 from alerts.incident import Incident
 from alerts.incidents import IncidentBook
 from alerts.routing import Routing
 from alerts.service_levels import ServiceLevels
 from alerts.transitions import Transition
 from flows.batches import FINAL, Rejected
+from flows.change import Change
 from flows.city import City
+from flows.editions import Editions
 from flows.pieces import BEFORE, Clock, Clocks, FeedbackPiece, Filed, Moves
 from flows.wire import Reason
 from geo.areas import AreaKind
+from indicators.entry import Entry
 
 CLOCKS_DIFFER = 300_000
 """A person's clock may be this far behind the engine's, ms: as much as a sensor's may be ahead (R6)."""
@@ -50,6 +53,8 @@ class IncidentStep:
         """No incident; ``lanes`` are all senders of transitions."""
         self._desk = desk
         self._book = IncidentBook(desk=desk)
+        self.editions: Editions | None = None
+        self._changes: dict[int, Change] = {}
         self._clocks = Clocks(lanes)
         self._spoken: dict[str, Clock] = {}
         self._waiting: list[Filed] = []
@@ -61,8 +66,10 @@ class IncidentStep:
         for piece in pieces:
             if isinstance(piece, Moves):
                 self._clocks.hear(piece.sender, piece.clock)
+                if piece.change is not None:
+                    self._become(piece.change)
                 out.transitions += piece.transitions
-                out.incidents += self._book.take(piece.transitions)
+                out.incidents += self._book.take(piece.transitions, piece.edition)
             else:
                 self._spoken[piece.sender] = piece.clock
                 self._waiting += self._arrived(piece)
@@ -70,6 +77,14 @@ class IncidentStep:
             self._act(out)
         self._forget()
         return out
+
+    def _become(self, change: Change) -> None:
+        """Know the indicators of another edition, once whichever sender first came to it."""
+        if change.number not in self._changes and self.editions is not None:
+            self._changes[change.number] = change
+            city = self.editions.city(change)
+            before = self._book.desk(change.number - 1)
+            self._book.hire(change.number, before.renewed(entries_of(city), districts_of(city)))
 
     def _arrived(self, piece: FeedbackPiece) -> list[Filed]:
         """Its actions; live ones, whose clock need not be that of the records, are not before now."""
@@ -111,11 +126,14 @@ class IncidentStep:
             "spoken": dict(self._spoken),
             "waiting": list(self._waiting),
             "trimmed": self._trimmed,
+            "changes": list(self._changes.values()),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take up a ``state()``."""
         self._book = IncidentBook(state["book"], self._desk)
+        for change in state["changes"]:
+            self._become(change)
         for name, (maximum, limit) in state["clocks"].items():
             if name in self._clocks.by_sender:
                 self._clocks.hear(name, Clock(maximum, limit))
@@ -129,9 +147,14 @@ def desk_of(city: City, routing: Path | None = None, sla: Path | None = None) ->
     Raises:
         ValueError: a table cannot be used. OSError: it cannot be read.
     """
-    return Desk(
-        [indicator.entry for indicator in city.plan.catalogue.indicators],
-        Routing.load(routing),
-        ServiceLevels.load(sla),
-        lambda kind, areas: city.areas.districts(AreaKind.of(kind), areas),
-    )
+    return Desk(entries_of(city), Routing.load(routing), ServiceLevels.load(sla), districts_of(city))
+
+
+def entries_of(city: City) -> list[Entry]:
+    """The indicators in force, as they are written."""
+    return [indicator.entry for indicator in city.plan.catalogue.indicators]
+
+
+def districts_of(city: City) -> Districts:
+    """Where the areas of a city lie."""
+    return lambda kind, areas: city.areas.districts(AreaKind.of(kind), areas)

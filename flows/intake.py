@@ -6,7 +6,7 @@ slice end at which they are published.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,9 @@ from indicators.cases import CaseRow
 from indicators.early import EarlyReadings
 from indicators.plan import Plan
 from indicators.shard import Shard
+
+Key = tuple[str, int]
+"""An early indicator and the number of a metric it reads."""
 
 
 @dataclass
@@ -47,9 +50,9 @@ class SeriesMap:
 
 
 class Intake:
-    """The waiting room of one lane; fills ``shard`` and, for early indicators, ``early`` by metric."""
+    """The waiting room of one lane; fills ``shard`` and, for early indicators, ``early``."""
 
-    def __init__(self, plan: Plan, shard: Shard, early: dict[int, EarlyReadings]) -> None:
+    def __init__(self, plan: Plan, shard: Shard, early: Mapping[Key, EarlyReadings]) -> None:
         """Nothing waits."""
         self.plan = plan
         self.shard = shard
@@ -87,11 +90,15 @@ class Intake:
         number = np.empty(len(cells), np.int64)
         for metric in np.unique(new.metric).tolist():
             rows = new.metric == metric
-            store = self.shard.stores[metric]
-            number[rows] = store.add(
-                new.sensor_key[rows], cells[rows], new.period[rows], new.retired[rows], new.registered[rows]
-            )
-            store.stand(number[rows], new.lon[rows], new.lat[rows])
+            for store in self.shard.every_store(metric):
+                number[rows] = store.add(
+                    new.sensor_key[rows],
+                    cells[rows],
+                    new.period[rows],
+                    new.retired[rows],
+                    new.registered[rows],
+                )
+                store.stand(number[rows], new.lon[rows], new.lat[rows])
         series = self.series.setdefault(source, SeriesMap.empty())
         series.put(new.index, new.metric, number)
 
@@ -107,9 +114,9 @@ class Intake:
             length, origin = int(self.plan.slice_ms[m]), self.shard.calendar.slice_origin
             late = effective[part] > origin - (origin - ts[part]) // length * length
             self.parked.add(m, (number[part], ts[part], value[part], effective[part]), late)
-            if m in self.early:
-                grid = batch.grid[order[part]]
-                self.early[m].add(number[part], ts[part], value[part], grid)
+            for (_, judged), readings in self.early.items():
+                if judged == m:
+                    readings.add(number[part], ts[part], value[part], batch.grid[order[part]])
 
     # -- taking effect -------------------------------------------------------------------------------
 

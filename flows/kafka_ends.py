@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from flows.area_step import AREAS
 from flows.city import City
 from flows.city_flow import Tap
 from flows.config_kafka import KafkaSection
-from flows.steps import AREAS, CITY
+from flows.steps import CITY
 from sinks.kafka_contents import AlertMessages, DeadLetters, ValueMessages
 from sinks.kafka_sink import Content, KafkaSink, SinkSettings
 

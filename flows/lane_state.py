@@ -27,10 +27,16 @@ def save(lane: ShardLane, cold: ColdStore, seq: int) -> dict[str, Any]:
     return {
         "version": VERSION,
         "seq": seq,
-        "catalogue": lane.plan.catalogue.hash,
+        "catalogue": lane.city.beginning.catalogue.hash,
+        "change": lane.change,
+        "ahead": list(lane.ahead),
+        "waiting": {key: readings.state() for key, readings in lane.waiting.items()},
+        "begun": dict(lane.late.begun),
+        "stocks": shard.stocks,
         "cells": shard.cells.code.copy(),
         "stores": {store.kind.code: store.state() for store in shard.stores if store.n},
-        "slices": sum(len(shelf.kept) for shelf in shelves(shard)),
+        "further": {key: store.state() for key, store in shard.further.items()},
+        "slices": sum(len(shelf.kept) for shelf in shelves(shard).values()),
         "cases": [
             (kind, row.case, row.cell, row.located, row.status, row.ts, row.severity, row.place)
             for kind, cases in enumerate(shard.cases)
@@ -48,10 +54,16 @@ def save(lane: ShardLane, cold: ColdStore, seq: int) -> dict[str, Any]:
     }
 
 
-def shelves(shard: Shard) -> list[Shelf]:
-    """What of a shard goes to disk: the slices of all metrics, then the closed steps of some."""
-    rings = [store.ring for store in shard.stores]
-    return [*rings, *(ring.tier for ring in rings if ring.tier is not None)]
+def shelves(shard: Shard) -> dict[int, Shelf]:
+    """What of a shard goes to disk: slices and closed steps of all stores, by lasting numbers."""
+    width = len(shard.stores)
+    stores = {(metric, 0): store for metric, store in enumerate(shard.stores)} | shard.further
+    found: dict[int, Shelf] = {}
+    for (metric, stock), store in stores.items():
+        found[2 * width * stock + metric] = store.ring
+        if store.ring.tier is not None:
+            found[2 * width * stock + width + metric] = store.ring.tier
+    return found
 
 
 def load(lane: ShardLane, cold: ColdStore, state: dict[str, Any]) -> None:
@@ -62,11 +74,17 @@ def load(lane: ShardLane, cold: ColdStore, state: dict[str, Any]) -> None:
         ColdStoreError: slices on disk are damaged or missing.
     """
     _check(lane, state)
+    lane.shard.since = state["since"]
+    if state["change"] is not None:
+        lane.renew(state["change"], state["stocks"], dict(state["begun"]))
+    lane.announced(state["ahead"])
+    for key, readings in state["waiting"].items():
+        lane.waiting[key].restore(readings)
     _load_shard(lane.shard, cold, state)
     lane.intake.restore(state["intake"])
     lane.early.restore(state["early"])
     lane.restore_publisher(state["publisher"])
-    lane.closed, lane.begin, lane.shard.since = state["closed"], state["begin"], state["since"]
+    lane.closed, lane.begin = state["closed"], state["begin"]
     for name, (maximum, limit) in state["clocks"].items():
         lane.clocks.hear(name, Clock(maximum, limit))
 
@@ -77,9 +95,10 @@ def _check(lane: ShardLane, state: dict[str, Any]) -> None:
             f"lane state is of version {state['version']}, this engine reads {VERSION}; "
             f"start with an empty recovery folder"
         )
-    if state["catalogue"] != lane.plan.catalogue.hash:
+    begun = lane.city.beginning.catalogue.hash
+    if state["catalogue"] != begun:
         raise ValueError(
-            f"lane state belongs to catalogue {state['catalogue']}, this run has {lane.plan.catalogue.hash}; "
+            f"lane state belongs to catalogue {state['catalogue']}, this run has {begun}; "
             f"give the same --catalogue, or an empty recovery folder"
         )
 
@@ -88,6 +107,8 @@ def _load_shard(shard: Shard, cold: ColdStore, state: dict[str, Any]) -> None:
     shard.cells.restore(state["cells"])
     for code, columns in state["stores"].items():
         shard.store(code).restore(columns)
+    for key, columns in state["further"].items():
+        shard.further[key].restore(columns)
     found = cold.read(state["seq"], shelves(shard))
     if found != state["slices"]:
         raise ColdStoreError(

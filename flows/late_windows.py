@@ -39,18 +39,23 @@ class _Touched:
 
 @dataclass(frozen=True)
 class LateWindows:
-    """Publishes windows anew; ``alone`` where no other lane can have changed the same areas."""
+    """Publishes windows anew; ``alone`` where no other lane can have changed the same areas.
+
+    ``begun`` tells since when an indicator is computed that was not there, or was another, at the beginning:
+    windows before are not its own.
+    """
 
     city: City
     shard: Shard
     intake: Intake
     recent: list[RecentFrames]
+    begun: dict[str, int]
     alone: bool
 
     def correct(self, at: int, closed: int, publisher: Publisher, out: Published) -> list[AreaFrame]:
         """Let the late records of a slice end take effect; windows are closed up to ``closed``."""
         touched = [
-            _Touched(plan, ends, self.recent[plan.index].get(ends), self.shard.layout(plan))
+            _Touched(plan, ends, self.recent[plan.index].get(ends), self.shard.view(plan).layout(plan))
             for plan, ends in self._spans(at, closed)
         ]
         cells = self.intake.take_late(at)
@@ -67,7 +72,8 @@ class LateWindows:
 
     def _ends_since(self, plan: IndicatorPlan, first: int, closed: int) -> Ints:
         """The closed window ends from an instant on, and the one before them."""
-        hop = plan.indicator.hop_ms
+        hop, closed = plan.indicator.hop_ms, self.city.reached(plan, closed)
+        first = max(first, self.begun.get(plan.indicator.id, first - 1) + 1)
         ends = self.city.calendar.ends(first - 1, closed, hop)
         if not len(ends):
             return ends
@@ -77,13 +83,14 @@ class LateWindows:
         self, touched: _Touched, cells: Ints, at: int, publisher: Publisher, out: Published
     ) -> AreaFrame | None:
         plan, ends, frame = touched.plan, touched.ends, touched.frame
-        layout = self.shard.layout(plan)
+        shard = self.shard.view(plan)
+        layout = shard.layout(plan)
         if layout is not touched.layout:
             frame = frame.at(layout.columns(touched.layout.cells), layout.size)
         columns = layout.columns(cells)
         columns = np.sort(columns[columns >= 0])
         rows, every = np.arange(1, len(ends)), np.arange(len(ends))
-        excerpt = self.shard.excerpt(plan, layout.cells[columns], ends[rows])
+        excerpt = shard.excerpt(plan, layout.cells[columns], ends[rows])
         new = Evaluation(plan, excerpt, ends[rows]).frame()
         before = frame.columns(every, columns)
         changed = np.zeros((len(ends), len(columns)), bool)

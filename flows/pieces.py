@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from alerts.incidents import Act
 from alerts.transitions import Transition
 from flows.batches import FINAL, CaseRecords, Floats, Ints, NewSeries, ReadingBatch, Rejected, Strays
+from flows.change import Change
 from indicators.cases import NO_PLACE, Place
 from indicators.evaluate import Frame
 
@@ -175,15 +176,33 @@ class AreaPiece:
     early: list[EarlyValues] = field(default_factory=list)
     since: int = FINAL
     """The flow's first watermark."""
+    edition: int = 0
+    """How often the city had changed where these windows were judged."""
+    change: Change | None = None
+    """The change that made it this edition, in its first piece."""
+
+
+@dataclass(frozen=True, slots=True)
+class ControlPiece:
+    """From the control source to a shard lane: changes, and how far no further change takes effect."""
+
+    sender: str
+    clock: Clock
+    changes: tuple[Change, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Moves:
-    """From a lane or the area step to the incidents: transitions, and how far the sender has come."""
+    """From a lane or the area step to the incidents: transitions, and how far the sender has come.
+
+    All are of one ``edition`` of the city; ``change`` is the one that made it.
+    """
 
     sender: str
     clock: Clock
     transitions: list[Transition] = field(default_factory=list)
+    edition: int = 0
+    change: Change | None = None
 
 
 @dataclass(frozen=True, slots=True)

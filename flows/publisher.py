@@ -14,16 +14,25 @@ from numpy.typing import NDArray
 
 from alerts.evidence import Evidence
 from alerts.levels import LevelBank
+from alerts.local_ladders import LocalLadders
 from alerts.transitions import RawTransition, Transition, publish
 from flows.batches import Floats, Ints
 from flows.pieces import MAX_DISORDER
+from indicators.indicator import Indicator
 from indicators.judge import Judged
-from indicators.plan import IndicatorPlan, Plan
-from sinks.table_file import KINDS, ValueFrame
+from indicators.plan import Plan
+from sinks.table_file import KINDS, ValueFrame, Withdrawn
 
 Flags = NDArray[np.bool_]
 Describe = Callable[[Ints], tuple[NDArray[np.uint8], NDArray[np.bytes_]]]
 """Row numbers -> kind and text id of each area."""
+Ladders = Callable[[Indicator], LocalLadders | None]
+"""Indicator -> bounds of its levels where they depend on area and time."""
+
+
+def _the_same(indicator: Indicator) -> None:
+    """Levels that are the same everywhere at any time."""
+    del indicator
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,35 +141,59 @@ class _Rows:
 class Publisher:
     """Rows, levels and alerts of every indicator over one set of areas."""
 
-    def __init__(self, plan: Plan, describe: Describe, state: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        describe: Describe,
+        state: dict[str, Any] | None = None,
+        ladders: Ladders = _the_same,
+    ) -> None:
         """Start empty, or from a ``state()``."""
         self.plan = plan
         self.describe = describe
+        self._ladders = ladders
         found = state["rows"] if state else {}
-        self._rows = [self._restored(p, found.get(p.indicator.id)) for p in plan.indicators]
+        self._rows = [self._restored(p.indicator, found.get(p.indicator.id)) for p in plan.indicators]
 
-    @staticmethod
-    def _restored(plan: IndicatorPlan, state: dict[str, Any] | None) -> _Rows:
+    def _restored(self, indicator: Indicator, state: dict[str, Any] | None) -> _Rows:
+        local = self._ladders(indicator)
         if state is None:
-            return _Rows(LevelBank(plan.indicator))
-        rows = _Rows(LevelBank.restore(plan.indicator, state["bank"]))
+            return _Rows(LevelBank(indicator, local=local))
+        rows = _Rows(LevelBank.restore(indicator, state["bank"], local))
         rows.live, rows.started = state["live"].copy(), state["started"].copy()
         rows.revisions = {(int(a), int(b)): int(c) for a, b, c in state["revisions"]}
         return rows
+
+    def become(self, plan: Plan, at: int, ladders: Ladders) -> Published:
+        """Go on with another catalogue from an instant on: what is to be published of what is no more.
+
+        Rows, levels and alerts of indicators that stay, changed or not, go on; alerts of those that do not,
+        or no longer have values of the same areas, are cleared.
+        """
+        known = {
+            p.indicator.id: (p.indicator, rows)
+            for p, rows in zip(self.plan.indicators, self._rows, strict=True)
+        }
+        kept = {
+            p.indicator.id
+            for p in plan.indicators
+            if p.indicator.id in known and known[p.indicator.id][0].lowest == p.indicator.lowest
+        }
+        states = {name: _row_state(known[name][1]) for name in kept}
+        out, gone = Published(), sorted(known.keys() - kept)
+        self.plan, self._ladders = plan, ladders
+        for name in gone:
+            out.transitions += self._published(known[name][1].bank.end(at))
+        self._rows = [self._restored(p.indicator, states.get(p.indicator.id)) for p in plan.indicators]
+        out.frames.append(Withdrawn(tuple(gone), plan.catalogue.version, plan.catalogue.hash).frame())
+        return out
 
     def state(self) -> dict[str, Any]:
         """Everything as plain arrays and dicts."""
         return {
             "version": 1,
             "rows": {
-                plan.indicator.id: {
-                    "bank": rows.bank.state(),
-                    "live": rows.live.copy(),
-                    "started": rows.started.copy(),
-                    "revisions": np.array([(*key, n) for key, n in rows.revisions.items()], np.int64).reshape(
-                        -1, 3
-                    ),
-                }
+                plan.indicator.id: _row_state(rows)
                 for plan, rows in zip(self.plan.indicators, self._rows, strict=True)
             },
         }
@@ -294,6 +327,16 @@ class Publisher:
         )
 
 
+def _row_state(rows: _Rows) -> dict[str, Any]:
+    revisions = [(*key, n) for key, n in rows.revisions.items()]
+    return {
+        "bank": rows.bank.state(),
+        "live": rows.live.copy(),
+        "started": rows.started.copy(),
+        "revisions": np.array(revisions, np.int64).reshape(-1, 3),
+    }
+
+
 def _status(value: Floats, warming: Flags | None) -> NDArray[np.uint8]:
     """Index into STATUSES: ok, no data, or none yet for want of history."""
     status = np.isnan(value).astype(np.uint8)
@@ -316,7 +359,7 @@ def _busy(rows: _Rows, windows: Windows, early: Early) -> Ints:
     if not windows.areas.size:
         return np.empty(0, np.int64)
     value = windows.judged.value
-    reached = rows.bank.ladder.reached(value.ravel()).reshape(value.shape)
+    reached = rows.bank.mildest.reached(value.ravel()).reshape(value.shape)
     busy = reached.any(axis=0) | rows.bank.occupied(windows.areas)
     if early.row.size:
         busy |= np.isin(windows.areas, early.row)

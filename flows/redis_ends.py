@@ -5,11 +5,12 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import Any
 
+from flows.area_step import AREAS
 from flows.city import City
 from flows.city_flow import Tap
 from flows.profile import timed
 from flows.snapshots import freeze, thaw
-from flows.steps import AREAS, CITY
+from flows.steps import CITY
 from geo.areas import AreaInfo, AreaKind
 from sinks.dispatch_sink import IncidentContent
 from sinks.redis_parts import AlertContent, Content, RedisSettings, RedisSink, ValueContent

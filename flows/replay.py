@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import hashlib
 import json
 import resource
 import sys
@@ -19,13 +20,18 @@ from bytewax.dataflow import Dataflow
 from bytewax.recovery import RecoveryConfig
 from bytewax.run import cli_main
 
+from flows.change import Change
 from flows.city import City
 from flows.city_flow import Ends, Tap, build
+from flows.control import base_of
+from flows.control_file import ControlFile, Script, read_script
+from flows.editions import Editions, in_force
 from flows.explain_report import explain_all
 from flows.explain_target import targets_of
 from flows.explain_watch import watches
 from flows.incident_step import desk_of
 from flows.inputs import Input
+from flows.no_control import NoControl
 from flows.processes import run_processes
 from flows.profile import SECONDS
 from flows.progress import reading_bar
@@ -36,7 +42,7 @@ from flows.registry import read_registry
 from flows.roll import Roll
 from flows.router import Lanes
 from flows.snapshots import COSTS, Costs
-from flows.steps import CITY, NoControl, Run
+from flows.steps import CITY, Run
 from geo.areas import Areas
 from geo.cells import BeidouGrid, CellSystem, PolygonGrid
 from indicators.calendar import Calendar
@@ -63,6 +69,8 @@ class ReplayOptions:
     areas: Path | None = None
     catalogue: Path | None = None
     indicators: list[str] = field(default_factory=list)
+    thresholds: Path | None = None
+    control: Path | None = None
     out: Path
     speed: float | None = None
     redis: str = "none"
@@ -105,6 +113,8 @@ class Summary(msgspec.Struct, kw_only=True):
     peak_rss_mb: float = 0.0
     watermark: int = -1
     catalogue_hash: str = ""
+    changes: int = 0
+    refused_changes: int = 0
     snapshots: int = 0
     snapshot_bytes: int = 0
     snapshot_cold_bytes: int = 0
@@ -113,20 +123,24 @@ class Summary(msgspec.Struct, kw_only=True):
     profile: dict[str, float] = {}
 
 
-def city_of(options: ReplayOptions) -> City:
-    """The catalogue, calendar, grid and areas that the options name.
+def city_of(options: ReplayOptions, base: Change | None = None) -> City:
+    """The catalogue, thresholds, calendar, grid and areas that the options name.
+
+    ``base`` holds the city's own files instead, where they may have changed since the run began.
 
     Raises:
         ValueError: one of them cannot be used.
     """
-    plan = Plan(catalogue_of(options), Metrics.load())
+    base = base or base_of(options.catalogue, options.thresholds)
+    catalogue, thresholds = in_force(base, options.settings, options.indicators)
+    plan = Plan(catalogue, Metrics.load())
     grid: CellSystem = BeidouGrid(options.grid_level)
     if options.grid is not None:
         grid = PolygonGrid.from_geojson(options.grid, options.grid_code_field or "code")
     areas = Areas.from_codes(grid, options.city_id)
     if options.areas is not None:
         areas = Areas.from_geojson(options.areas, grid, options.city_id)
-    return City(plan, Calendar(options.tz), grid, areas)
+    return City(plan, Calendar(options.tz), grid, areas, thresholds)
 
 
 def flow_of(options: ReplayOptions, progress: Callable[[int], None]) -> Dataflow:
@@ -134,7 +148,10 @@ def flow_of(options: ReplayOptions, progress: Callable[[int], None]) -> Dataflow
     city = city_of(options)
     lanes = Lanes(lane_count(options), city.grid)
     desk = desk_of(city, options.routing, options.sla)
-    run = Run(city, lanes, options.recovery, desk, watches(city, options.explain, options.out))
+    editions = Editions(city, options.indicators) if options.control is not None else None
+    run = Run(
+        city, lanes, options.recovery, desk, watches(city, options.explain, options.out), editions=editions
+    )
     durable = options.recovery is not None
     taps: tuple[Tap, ...] = ()
     if options.redis != "none":
@@ -152,7 +169,7 @@ def flow_of(options: ReplayOptions, progress: Callable[[int], None]) -> Dataflow
             options.speed,
             durable,
         ),
-        control=NoControl(),
+        control=NoControl() if editions is None else ControlFile(script_of(options).changes, lanes.shards),
         rejects=LineFiles(options.out, "rejects", [PART], reject_line, durable=durable),
         values=ValueTable(options.out, [*lanes.shards, "areas"], durable=durable),
         alerts=LineFiles(options.out, "alerts", [CITY], plain_line, durable=durable),
@@ -160,6 +177,17 @@ def flow_of(options: ReplayOptions, progress: Callable[[int], None]) -> Dataflow
         taps=taps,
     )
     return build(ends, run.steps())
+
+
+def script_of(options: ReplayOptions) -> Script:
+    """The changes that the options ask for.
+
+    Raises:
+        ValueError: the file of changes is none. OSError: a file cannot be read.
+    """
+    if options.control is None:
+        return Script()
+    return read_script(options.control, base_of(options.catalogue, options.thresholds), options.indicators)
 
 
 def refuse(totals: dict[str, Any], bad_transitions: int) -> None:
@@ -215,6 +243,9 @@ def replay(options: ReplayOptions) -> Summary:
     options = replace(options, lanes=lane_count(options))
     if options.explain:
         _check_explain(options)
+    script = script_of(options)
+    for number, faults in enumerate(script.refused, start=1):
+        print(*faults, f"refused set {number}; what was in force stays so", sep="\n", file=sys.stderr)  # noqa: T201
     total = sum(i.path.stat().st_size for i in _inputs(options))
     with ExitStack() as stack:
         lock = stack.enter_context(_held(options))
@@ -226,7 +257,7 @@ def replay(options: ReplayOptions) -> Summary:
             others = _run_processes(options, advance, lock)
         else:
             run_flow(flow_of(options, advance), options)
-        summary = _summary(options, begin, others)
+        summary = _summary(options, begin, others, script)
         if options.explain:
             explain_all(city_of(options), options.explain, options.out, _inputs(options))
         return summary
@@ -238,6 +269,11 @@ def _check_explain(options: ReplayOptions) -> None:
     if options.recovery is not None:
         raise ValueError(
             "--explain and --recovery: what has been replayed before may not be there any more; "
+            "leave one of them out"
+        )
+    if options.control is not None:
+        raise ValueError(
+            "--explain and --control: a value is explained by the one catalogue of the replay; "
             "leave one of them out"
         )
 
@@ -261,16 +297,21 @@ def _description(options: ReplayOptions) -> dict[str, Any]:
         "inputs": [[str(i.path.resolve()), i.kind, i.path.stat().st_size] for i in _inputs(options)],
         "lanes": options.lanes,
         "catalogue": catalogue_of(options).hash,
+        "changes": _digest(script_of(options)),
         "grid": options.grid_level if options.grid is None else str(options.grid),
         "areas": str(options.areas and options.areas.resolve()),
         "tz": options.tz,
     }
 
 
+def _digest(script: Script) -> str:
+    return hashlib.blake2b(repr(script.changes).encode(), digest_size=16).hexdigest()
+
+
 def catalogue_of(options: ReplayOptions) -> Catalogue:
-    """The shipped indicators and those of the options."""
-    whole = Catalogue.load([options.catalogue] if options.catalogue else [], dict(options.settings))
-    return whole.only(options.indicators)
+    """The shipped indicators and those of the options, with the thresholds of the options."""
+    base = base_of(options.catalogue, options.thresholds)
+    return in_force(base, options.settings, options.indicators)[0]
 
 
 def run_flow(
@@ -320,12 +361,23 @@ def options_from(raw: dict[str, Any]) -> ReplayOptions:
     """The options that a parent process sent as JSON."""
     for name in ("readings", "events", "feedback"):
         raw[name] = [Path(p) for p in raw[name]]
-    for name in ("sensors", "areas", "catalogue", "routing", "sla", "recovery", "grid", "out"):
+    for name in (
+        "sensors",
+        "areas",
+        "catalogue",
+        "thresholds",
+        "control",
+        "routing",
+        "sla",
+        "recovery",
+        "grid",
+        "out",
+    ):
         raw[name] = None if raw[name] is None else Path(raw[name])
     return ReplayOptions(**raw)
 
 
-def _summary(options: ReplayOptions, begin: float, others_mb: float) -> Summary:
+def _summary(options: ReplayOptions, begin: float, others_mb: float, script: Script) -> Summary:
     totals = json.loads((options.out / PARTS / "totals.json").read_text())
     begin = totals.pop("started", begin)
     found = finalise(
@@ -342,6 +394,8 @@ def _summary(options: ReplayOptions, begin: float, others_mb: float) -> Summary:
         readings_per_second=totals["readings"] / seconds if seconds else 0.0,
         peak_rss_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 + others_mb,
         catalogue_hash=catalogue_of(options).hash,
+        changes=len(script.changes),
+        refused_changes=len(script.refused),
         **COSTS.summary(),  # type: ignore[arg-type]
         profile={part: round(s, 4) for part, s in sorted(SECONDS.items())},
     )

@@ -65,6 +65,12 @@ def replay(
     catalogue: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Further indicators, TOML files.")
     ] = None,
+    thresholds: Annotated[
+        Path | None, typer.Option(metavar="F", help="Levels of some areas at some times, TOML.")
+    ] = None,
+    control: Annotated[
+        Path | None, typer.Option(metavar="F", help="Changes of these files on the way, JSON lines.")
+    ] = None,
     indicator: Annotated[
         list[str] | None,
         typer.Option(metavar="ID", help="Compute only this, or what fits, such as 'air.*'; repeatable."),
@@ -129,6 +135,8 @@ def replay(
         sensors=existing(sensors, "sensors"),
         areas=existing(areas, "areas"),
         catalogue=existing(catalogue, "catalogue"),
+        thresholds=existing(thresholds, "thresholds"),
+        control=existing(control, "control"),
         indicators=indicator or [],
         speed=_pace(speed),
         redis=_redis(redis),

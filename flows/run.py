@@ -21,6 +21,7 @@ from flows.config import Configuration
 from flows.config_kafka import kafka_settings
 from flows.incident_step import desk_of
 from flows.kafka_ends import kafka_taps
+from flows.no_control import NoControl
 from flows.profile import timed
 from flows.records import PART
 from flows.redis_ends import redis_settings, redis_taps
@@ -33,7 +34,7 @@ from flows.run_records import RecordSource
 from flows.run_source import LivePart
 from flows.run_stop import Stop
 from flows.run_totals import RunSummary, summary_of
-from flows.steps import CITY, NoControl, Run
+from flows.steps import CITY, Run
 from geo.areas import AreaKind
 from indicators.durations import milliseconds
 from sinks.history import History

@@ -7,25 +7,26 @@ Without a recovery folder there are none.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from bytewax.operators import StatefulBatchLogic
 
 from alerts.desk import Desk
-from flows.area_step import AreaStep
+from flows.area_step import AREAS, AreaStep
 from flows.beginning import Beginnings
 from flows.case_lane import CaseLane
 from flows.city import City
 from flows.city_flow import Steps
 from flows.cold_store import ColdStore
+from flows.control import CONTROL
+from flows.editions import Editions
 from flows.explain_watch import Watch
 from flows.failures import noted
 from flows.incident_step import IncidentStep
 from flows.lane_state import load, save
-from flows.pieces import BEFORE, Clock, Moves, PlacedCases, ShardPiece
+from flows.pieces import BEFORE, ControlPiece, Moves, PlacedCases, ShardPiece
 from flows.profile import timed
 from flows.publisher import Published
 from flows.records import PART, Item
@@ -35,8 +36,6 @@ from flows.snapshots import freeze, thaw
 
 Batch = tuple[Iterable[Item], bool]
 CITY = "city"
-AREAS = "areas"
-"""Key of the area step's values, and its name as a sender."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +48,8 @@ class Run:
     desk: Desk | None = None
     watch: Callable[[str], Watch] | None = None
     sources: tuple[str, ...] = (PART,)
+    editions: Editions | None = None
+    """How to build the city after a change; None: it does not change."""
 
     def steps(self) -> Steps:
         """Builders for the flow."""
@@ -114,7 +115,7 @@ class ShardShell(StatefulBatchLogic[Item, Item, Any]):
         self._cold: ColdStore | None = None
         self._seq = 0
         # Until the city's beginning is known, nothing may be judged: when a lane acts would show.
-        self._held: list[ShardPiece | PlacedCases] = []
+        self._held: list[ShardPiece | PlacedCases | ControlPiece] = []
         self._beginnings = Beginnings(run.sources)
         if snapshot:
             state = thaw(snapshot)
@@ -125,7 +126,9 @@ class ShardShell(StatefulBatchLogic[Item, Item, Any]):
             load(self._lane, self._store(self._lane), state["lane"])
 
     def _built(self, name: str) -> ShardLane:
-        lane = ShardLane(self._run.city, name, self._run.sources, self._run.lanes.cases)
+        sources = self._run.sources if self._run.editions is None else (*self._run.sources, CONTROL)
+        lane = ShardLane(self._run.city, name, sources, self._run.lanes.cases)
+        lane.editions = self._run.editions
         if self._run.watch is not None:
             lane.watch = self._run.watch(name)
         return lane
@@ -143,12 +146,21 @@ class ShardShell(StatefulBatchLogic[Item, Item, Any]):
         with timed("shards"):
             lane = self._lane = self._lane or self._built(values[0].key)
             self._held += [item.piece for item in values]
-            if lane.closed == BEFORE and not self._started(lane, values):
+            begun = lane.closed != BEFORE or self._started(lane, values)
+            if not begun or not self._controlled(lane):
                 return [], StatefulBatchLogic.RETAIN
             held, self._held = self._held, []
-            out, pieces = lane.take(held)
-            items = [Item("area", CITY, piece) for piece in pieces]
-            return [*items, *_outgoing(lane.name, out, lane.clocks.least)], StatefulBatchLogic.RETAIN
+            items: list[Item] = []
+            for out, piece in lane.take(held):
+                moves = Moves(lane.name, piece.clock, out.transitions, piece.edition, piece.change)
+                items += [Item("area", CITY, piece), *_outgoing(lane.name, out, moves)]
+            return items, StatefulBatchLogic.RETAIN
+
+    def _controlled(self, lane: ShardLane) -> bool:
+        """Whether changes to come are known: from then on new kinds of readings are judged early."""
+        if self._run.editions is None or lane.clocks.by_sender[CONTROL].maximum != BEFORE:
+            return True
+        return any(isinstance(piece, ControlPiece) for piece in self._held)
 
     @noted()
     def snapshot(self) -> bytes:
@@ -181,6 +193,7 @@ class AreasShell(StatefulBatchLogic[Item, Item, Any]):
         """Empty, or as a snapshot left it."""
         self._run = run
         self._step = AreaStep(run.city, run.lanes.shards)
+        self._step.editions = run.editions
         if snapshot:
             self._step.restore(thaw(snapshot))
 
@@ -188,8 +201,10 @@ class AreasShell(StatefulBatchLogic[Item, Item, Any]):
     def on_batch(self, values: list[Item]) -> Batch:
         """Partials in, values and transitions of areas out."""
         with timed("areas"):
-            out = self._step.take([item.piece for item in values])
-            return _outgoing(AREAS, out, self._step.clocks.least), False
+            items: list[Item] = []
+            for out, moves in self._step.take([item.piece for item in values]):
+                items += _outgoing(AREAS, out, replace(moves, transitions=out.transitions))
+            return items, False
 
     @noted()
     def snapshot(self) -> bytes:
@@ -205,6 +220,7 @@ class IncidentsShell(StatefulBatchLogic[Item, Item, Any]):
         """Empty, or as a snapshot left it."""
         self._run = run
         self._step = IncidentStep(run.desk or Desk(), [*run.lanes.shards, AREAS])
+        self._step.editions = run.editions
         if snapshot:
             self._step.restore(thaw(snapshot))
 
@@ -226,28 +242,5 @@ class IncidentsShell(StatefulBatchLogic[Item, Item, Any]):
         return self._run.frozen("incidents", self._step.state)
 
 
-def _outgoing(part: str, out: Published, clock: Clock) -> list[Item]:
-    items = [Item("value", part, frame) for frame in out.frames]
-    items.append(Item("alert", CITY, Moves(part, clock, out.transitions)))
-    return items
-
-
-class _NoControl(StatefulSourcePartition[Item, None]):
-    def next_batch(self) -> list[Item]:
-        raise StopIteration
-
-    def snapshot(self) -> None:
-        return None
-
-
-class NoControl(FixedPartitionedSource[Item, None]):
-    """The control input of a replay: ends at once."""
-
-    def list_parts(self) -> list[str]:
-        """One part."""
-        return ["control"]
-
-    def build_part(self, step_id: str, for_part: str, resume_state: None) -> _NoControl:
-        """The part."""
-        del step_id, for_part, resume_state
-        return _NoControl()
+def _outgoing(part: str, out: Published, moves: Moves) -> list[Item]:
+    return [*(Item("value", part, frame) for frame in out.frames), Item("alert", CITY, moves)]

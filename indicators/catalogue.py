@@ -65,9 +65,20 @@ class Catalogue:
         >>> len(Catalogue.load().indicators)
         84
         """
+        return cls.of_texts([(path, _text(path)) for path in files(paths)], settings)
+
+    @classmethod
+    def of_texts(
+        cls, texts: Sequence[tuple[Path, str | Exception]], settings: Mapping[str, float] | None = None
+    ) -> Self:
+        """The same from files that have been read: the path and the text of each.
+
+        Raises:
+            CatalogueError: a file or an indicator cannot be used; nothing is taken then.
+        """
         metrics = Metrics.load()
         shipped = read(files([SHIPPED]), metrics)
-        own = read(files(paths), metrics)
+        own = _built(texts, metrics)
         merged = {i.id: i for i in (*shipped, *own)}
         indicators = tuple(merged[key] for key in sorted(merged))
         version = f"{VERSION}+{len(own)}" if own else VERSION
@@ -93,6 +104,16 @@ class Catalogue:
         wanted = {name for fits in found.values() for name in fits}
         indicators = tuple(i for i in self.indicators if i.id in wanted)
         return replace(self, indicators=indicators, hash=_hash(indicators, self.settings))
+
+    def changed(self, other: Self) -> frozenset[str]:
+        """The ids of the indicators that another catalogue has not, or computes or judges otherwise.
+
+        >>> whole = Catalogue.load()
+        >>> len(whole.changed(whole)), len(whole.changed(whole.only(["air.aqi"])))
+        (0, 83)
+        """
+        known = {i.id: _canonical(i) for i in other.indicators}
+        return frozenset(i.id for i in self.indicators if known.get(i.id) != _canonical(i))
 
     def __getitem__(self, key: str) -> Indicator:
         for indicator in self.indicators:
@@ -136,10 +157,21 @@ def read(paths: Sequence[Path], metrics: Metrics) -> tuple[Indicator, ...]:
     >>> read([], Metrics.load())
     ()
     """
+    return _built([(path, _text(path)) for path in paths], metrics)
+
+
+def _text(path: Path) -> str | Exception:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        return error
+
+
+def _built(texts: Sequence[tuple[Path, str | Exception]], metrics: Metrics) -> tuple[Indicator, ...]:
     faults: list[str] = []
     found: dict[str, Indicator] = {}
-    for path in paths:
-        for name, table in _tables(path, faults):
+    for path, text in texts:
+        for name, table in _tables(path, text, faults):
             try:
                 indicator = build(decode(table), metrics)
             except ValueError as error:
@@ -153,9 +185,11 @@ def read(paths: Sequence[Path], metrics: Metrics) -> tuple[Indicator, ...]:
     return tuple(found.values())
 
 
-def _tables(path: Path, faults: list[str]) -> list[tuple[str, dict[str, Any]]]:
+def _tables(path: Path, text: str | Exception, faults: list[str]) -> list[tuple[str, dict[str, Any]]]:
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        if isinstance(text, Exception):
+            raise text
+        content = tomllib.loads(text)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         faults.append(f"{path}: {error}; a catalogue is TOML text in UTF-8")
         return []

@@ -63,6 +63,18 @@ def check_files(paths: Sequence[Path], metrics: Metrics) -> CheckedFiles:
     return CheckedFiles(tuple(check.faults), tuple(check.found), check.cases)
 
 
+def check_texts(files: Sequence[tuple[str, str]], metrics: Metrics) -> CheckedFiles:
+    """The same for files that have been read: the name and the text of each.
+
+    >>> check_texts([("rain.toml", "[[indicatr]]")], Metrics.load()).faults[0].message
+    'is no table of a catalogue; did you mean indicator?'
+    """
+    check = _Check(metrics)
+    for name, text in files:
+        check.text(Path(name), text)
+    return CheckedFiles(tuple(check.faults), tuple(check.found), check.cases)
+
+
 class _Check:
     """The files seen so far."""
 
@@ -81,11 +93,15 @@ class _Check:
             message = f"cannot be read: {error}; a catalogue is TOML text in UTF-8"
             self.faults.append(Fault(path, 1, 1, "", "", message))
             return
+        self.text(path, text)
+
+    def text(self, path: Path, text: str) -> None:
+        """Check the text of one file."""
         places = TomlPlaces.of(text)
         try:
             content = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
-            self.faults += _no_toml(path, places, str(error), text)
+            self.faults += no_toml(path, places, str(error), text)
             return
         found = sorted(self.content(path, content, places), key=lambda f: (f.line, f.column))
         self.faults += found
@@ -144,7 +160,7 @@ def _place(fault: EntryFault, table: tuple[str, int], places: TomlPlaces) -> Pla
     return places.key(below) if fault.on_key else places.value(below)
 
 
-def _no_toml(path: Path, places: TomlPlaces, message: str, text: str) -> Iterator[Fault]:
+def no_toml(path: Path, places: TomlPlaces, message: str, text: str) -> Iterator[Fault]:
     """What is no TOML: the first fault in the words of the reader, further places where it goes wrong."""
     where = _WHERE.search(message)
     words = _WHERE.sub("", message)

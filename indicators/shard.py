@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass, field
 
@@ -14,8 +15,8 @@ from indicators.counters import CellCounters
 from indicators.latest import NEVER
 from indicators.layout import Cells, Layout, Universe
 from indicators.plan import COUNTERS, IndicatorPlan, Plan
-from indicators.slice_ring import SliceRing
 from indicators.slices import Ints
+from indicators.stocks import Stocks, kind_of, ring_of
 from indicators.store import MetricStore
 
 COUNTERS_KEPT = 4 * DAY
@@ -29,29 +30,33 @@ CASES_KEPT = 60 * DAY
 class Shard:
     """What one shard knows; evaluation (``indicators.evaluate``) reads it, the flow fills it.
 
-    ``since`` is the flow's first watermark: what cases there were before is not known.
+    ``since`` is the flow's first watermark: what cases there were before is not known. ``further`` are the
+    stores by (metric, number of the stock) that began with a change of the catalogue; all stores of a metric
+    have the same series under the same numbers.
     """
 
     plan: Plan
     calendar: Calendar
     cells: Cells
     stores: list[MetricStore] = field(init=False)
+    stocks: Stocks = field(init=False)
+    further: dict[tuple[int, int], MetricStore] = field(default_factory=dict)
     cases: list[TypeCases] = field(init=False)
     counters: CellCounters = field(init=False)
     only: Ints | None = None
     since: int = NEVER
     universes: dict[tuple[int, ...], tuple[tuple[int, ...], Universe]] = field(default_factory=dict)
     layouts: dict[int, tuple[tuple[int, ...], Layout]] = field(default_factory=dict)
+    views: dict[int, Shard] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Empty stores with the plan's slices."""
         origin = self.calendar.slice_origin
-        self.stores = []
-        for i, length in enumerate(self.plan.slice_ms.tolist()):
-            ring = SliceRing(length, origin)
-            ring.tests = self.plan.tests(i)
-            ring.tier = self.plan.tier(i, origin)
-            self.stores.append(MetricStore(self.plan.kind(i), ring))
+        self.stocks = Stocks.of(self.plan)
+        self.stores = [
+            MetricStore(self.plan.kind(i), ring_of(stock, self.plan, i, origin))
+            for i, (stock,) in enumerate(self.stocks.by_metric)
+        ]
         self.cases = [TypeCases(int(sla)) for sla in self.plan.metrics.sla_ms]
         index = self.plan.metrics.index.get(next(iter(COUNTERS)))
         length = 3_600_000 if index is None else int(self.plan.slice_ms[index])
@@ -64,6 +69,50 @@ class Shard:
     def type_cases(self, event: str) -> TypeCases:
         """The cases of an event type."""
         return self.cases[self.plan.metrics.event_index[event]]
+
+    # -- another catalogue -----------------------------------------------------------------------------
+
+    def adopt(self, plan: Plan, stocks: Stocks) -> None:
+        """Go on with another catalogue: what its new needs ask for begins with the readings still kept."""
+        self.plan, self.stocks = plan, stocks
+        further: dict[tuple[int, int], MetricStore] = {}
+        for metric, own in enumerate(stocks.by_metric):
+            whole = self.stores[metric]
+            for stock in own:
+                key, kind = (metric, stock.number), kind_of(stock, plan, metric)
+                store = whole if not stock.number else self.further.get(key)
+                if store is None:
+                    store = whole.twin(kind, ring_of(stock, plan, metric, self.calendar.slice_origin))
+                store.kind, store.ring.tests = kind, plan.tests(metric)
+                if stock.number:
+                    further[key] = store
+        self.further = further
+        self.layouts, self.views = {}, {}
+
+    def view(self, plan: IndicatorPlan) -> Shard:
+        """The shard as an indicator reads it: with the stores of its own stocks."""
+        if not self.further:
+            return self
+        if plan.index not in self.views:
+            metrics = [self.plan.metrics.index[code] for code in plan.metrics]
+            keys = [(metric, self.stocks.read_by(plan.indicator.id, metric).number) for metric in metrics]
+            own = {key[0]: self.further[key] for key in keys if key in self.further}
+            self.views[plan.index] = self._with(own) if own else self
+        return self.views[plan.index]
+
+    def _with(self, stores: Mapping[int, MetricStore]) -> Shard:
+        """The same shard with other stores of some metrics."""
+        found = copy(self)
+        found.stores = [stores.get(metric, store) for metric, store in enumerate(self.stores)]
+        found.universes, found.layouts = {}, {}
+        return found
+
+    def every_store(self, metric: int) -> list[MetricStore]:
+        """All stores of a metric, the first one first."""
+        own = self.stocks.by_metric[metric]
+        return [self.stores[metric], *(self.further[metric, s.number] for s in own if s.number)]
+
+    # -- reading ---------------------------------------------------------------------------------------
 
     def universe(self, codes: tuple[str, ...]) -> Universe:
         """The sensors known for any of some metrics; rebuilt only when series were added."""
@@ -118,14 +167,16 @@ class Shard:
 
     def insert(self, metric: int, series: Ints, ts: Ints, value: Ints) -> None:
         """Take readings of one metric in arrival order; counts those that replace no other (R7, R10)."""
-        store = self.stores[metric]
+        store, *further = self.every_store(metric)
         fresh, times = store.insert(series, ts, value)
+        for other in further:
+            other.insert(series, ts, value)
         cells = store.cell[fresh]
         self.counters.add(("checked", "correct"), cells, times)
 
     def advance(self, to: int) -> None:
         """Move the latest readings to an instant and forget what no window can ask for any more."""
-        for store in self.stores:
+        for store in (*self.stores, *self.further.values()):
             store.advance(to, close_steps)
         self.counters.forget(to - COUNTERS_KEPT)
 

@@ -172,6 +172,23 @@ class MetricStore:
         self._oldest = Latest(*state["oldest"]).copy()
         self._now = Latest(*state["now"]).copy()
 
+    def twin(self, kind: MetricKind, ring: SliceRing) -> MetricStore:
+        """Another store of the same series under the same numbers, with the readings that are kept here.
+
+        Its slices may be shorter; what only closed steps know of the past it does not know.
+        """
+        found = MetricStore(kind, ring)
+        before = self._now
+        if self.ring.slices:
+            begin = self.ring.origin + (min(self.ring.slices) - 1) * self.ring.length
+            ts, value = self.latest(np.array([begin]))
+            before = Latest(begin, ts[0], value[0])
+        found.restore(self.state() | {"closed": None, "oldest": (before.position, before.ts, before.value)})
+        for number in sorted(self.ring.slices):
+            part = self.ring.slices[number].awake()
+            ring.insert(part.series, part.ts, part.value, self.n)
+        return found
+
     def _grow(self, name: str, by: int) -> None:
         fill = _FILL.get(name, 0)
         setattr(self, name, np.concatenate((getattr(self, name), np.full(by, fill, np.int64))))

@@ -1,34 +1,20 @@
-"""Working days, weekends and public holidays in China, with the weekends that are worked to make up for them.
+"""Local hours and kinds of days of many moments at once.
 
-The calendar is that of the package ``chinesecalendar`` (the yearly notices of the State Council's General
-Office). For years it does not know, Saturdays and Sundays are free and there are no holidays.
+>>> local_midnight(1_719_964_800_000, "Asia/Shanghai")
+1719936000000
 """
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-import chinese_calendar
 import numpy as np
 from numpy.typing import NDArray
 
+from geo.public_holidays import HOLIDAY, WEEKEND, WORKDAY, day_kind
+
+__all__ = ["HOLIDAY", "WEEKEND", "WORKDAY", "day_kind", "local_hours", "local_midnight"]
+
 DAY_MS = 86_400_000
-
-WORKDAY, WEEKEND, HOLIDAY = 0, 1, 2
-"""Kinds of days."""
-
-
-def day_kind(day: date) -> int:
-    """Return whether a day is worked, an ordinary free day, or a day of a public holiday.
-
-    >>> day_kind(date(2026, 2, 17)), day_kind(date(2026, 3, 16)), day_kind(date(2040, 1, 1))
-    (2, 0, 1)
-    """
-    try:
-        if chinese_calendar.is_workday(day):
-            return WORKDAY
-        return HOLIDAY if chinese_calendar.get_holiday_detail(day)[1] else WEEKEND
-    except NotImplementedError:
-        return WEEKEND if day.weekday() >= 5 else WORKDAY
 
 
 def local_midnight(ts: int, tz: str) -> int:

@@ -28,6 +28,31 @@ Position = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """News of the catalogue between frames: the indicators without values from now on, and what is in force.
+
+    Attributes:
+        indicators: ids.
+        version: of the catalogue in force.
+        hash: of the catalogue in force.
+    """
+
+    indicators: tuple[str, ...]
+    version: str
+    hash: str
+
+    def frame(self) -> "ValueFrame":
+        """A frame without rows that carries the news.
+
+        >>> len(Withdrawn(("air.aqi",), "1.0", "5f3c").frame())
+        0
+        """
+        none, whole = np.empty(0), np.empty(0, np.int64)
+        rows = np.empty(0, np.uint8)
+        return ValueFrame("", 0, [], whole, whole, none, rows, whole, none, 0, 0, whole, self)
+
+
+@dataclass(frozen=True, slots=True)
 class ValueFrame:
     """Values of one indicator, n rows; a scalar stands for n equal rows.
 
@@ -45,6 +70,7 @@ class ValueFrame:
         status: uint8[n], index into `STATUSES`.
         row: int64[n], number of the area within its part, the same for all time and indicators; None where
             nobody numbers them.
+        news: what a frame without rows tells.
 
     >>> frame = ValueFrame("air.aqi", 4, np.array([b"city"]), np.array([0, 0]), np.array([0, 3_600_000]),
     ...                    np.array([57.0, 58.0]), np.array([1, 1]), np.array([9, 8]), np.ones(2), 0, 0)
@@ -64,6 +90,7 @@ class ValueFrame:
     revision: NDArray[np.int32] | int
     status: NDArray[np.uint8] | int
     row: NDArray[np.int64] | None = None
+    news: Withdrawn | None = None
 
     def __len__(self) -> int:
         return len(self.value)

@@ -12,10 +12,11 @@ from bytewax.inputs import FixedPartitionedSource
 from flows.city_flow import Ends, build
 from flows.incident_step import desk_of
 from flows.inputs import Input
+from flows.no_control import NoControl
 from flows.records import PART, Item, ReplayPart, ReplaySource
 from flows.replay import ReplayOptions, city_of, replay, roll_of, run_flow
 from flows.router import Lanes
-from flows.steps import CITY, NoControl, Run
+from flows.steps import CITY, Run
 from sinks.line_files import LineFiles, plain_line, reject_line
 from sinks.outputs import finalise, prepare
 from sinks.table_file import ValueTable

@@ -62,7 +62,7 @@ def test_after_any_crash_the_rings_are_those_of_the_snapshot(steps: list[tuple[A
                 rings[arguments[0]].forget(arguments[1])
             elif step == "snapshot":
                 seq += 1
-                store.write(seq, rings)
+                store.write(seq, dict(enumerate(rings)))
                 taken[seq] = content(rings)
             else:
                 # The latest snapshot may not have been committed; the one before it has.
@@ -70,7 +70,7 @@ def test_after_any_crash_the_rings_are_those_of_the_snapshot(steps: list[tuple[A
                 seq = max(seq - int(arguments[0]), 0)
                 taken = {n: t for n, t in taken.items() if n <= seq}
                 store, rings = ColdStore(path), empty()
-                store.read(seq, rings)
+                store.read(seq, dict(enumerate(rings)))
                 assert content(rings) == taken[seq]
         store.close()
 
@@ -80,7 +80,7 @@ def test_slices_that_no_snapshot_needs_are_dropped(tmp_path: Path) -> None:
     for seq in range(1, 51):
         insert(rings[0], [(0, 60 * seq + i, i) for i in range(1, 60)])
         rings[0].forget(60 * (seq - 5))
-        store.write(seq, rings)
+        store.write(seq, dict(enumerate(rings)))
     store.close()
     with sqlite3.connect(tmp_path / "lane.sqlite") as db:
         rows = db.execute("SELECT count(*) FROM slices").fetchone()[0]
@@ -91,18 +91,18 @@ def test_slices_that_no_snapshot_needs_are_dropped(tmp_path: Path) -> None:
 def test_only_changed_slices_are_written(tmp_path: Path) -> None:
     store, rings = ColdStore(tmp_path / "lane.sqlite"), empty()
     insert(rings[0], [(0, ts, 1) for ts in range(1, 600)])
-    assert store.write(1, rings) == 20 * 599
-    assert store.write(2, rings) == 0
+    assert store.write(1, dict(enumerate(rings))) == 20 * 599
+    assert store.write(2, dict(enumerate(rings))) == 0
     insert(rings[0], [(0, 599, 2)])
-    assert store.write(3, rings) == 20 * 59
+    assert store.write(3, dict(enumerate(rings))) == 20 * 59
     store.close()
 
 
 def test_a_damaged_slice_is_refused_by_name(tmp_path: Path) -> None:
     store, rings = ColdStore(tmp_path / "lane.sqlite"), empty()
     insert(rings[1], [(0, 100, 1)])
-    store.write(1, rings)
+    store.write(1, dict(enumerate(rings)))
     store._db.execute("UPDATE slices SET data = zeroblob(20)")
     with pytest.raises(ColdStoreError, match=r"lane.sqlite: slice 2 of metric 1, .* is damaged"):
-        store.read(1, empty())
+        store.read(1, dict(enumerate(empty())))
     store.close()
