@@ -96,5 +96,6 @@ class Changes:
     def pieces(self, lanes: Sequence[str], until: int, changes: Sequence[Change] = ()) -> list[Item]:
         """Tell every lane of changes, and that none but these takes effect up to ``until``, ms."""
         self.told = max(self.told, until)
-        clock = Clock(until if until == FINAL else until + MAX_DISORDER)
+        # Where all ends the records say.
+        clock = Clock(FINAL, BEFORE) if until == FINAL else Clock(until + MAX_DISORDER)
         return [Item("shard", lane, ControlPiece(CONTROL, clock, tuple(changes))) for lane in lanes]
