@@ -18,6 +18,7 @@ from flows import (
 from flows.catalogue_command import app as catalogue
 from flows.config_command import app as config
 from flows.dispatch_command import app as dispatch
+from flows.dlq_command import app as dlq
 from flows.grid_command import app as grid
 
 app = typer.Typer(
@@ -41,6 +42,7 @@ app.add_typer(catalogue, name="catalogue")
 app.add_typer(config, name="config")
 app.add_typer(grid, name="grid")
 app.add_typer(dispatch, name="dispatch")
+app.add_typer(dlq, name="dlq")
 
 
 def _print_version(wanted: bool) -> None:
