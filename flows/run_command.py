@@ -102,11 +102,16 @@ def run(
 def perform(settings: "Configuration") -> "RunSummary":
     """Run; exit code 2 for a configuration that cannot be used, 1 for failed work."""
     from flows.run import Engine
+    from flows.run_workers import Supervisor
 
     console = Console(stderr=True, highlight=False)
-    engine = Engine(settings, say=lambda text: console.print(text, markup=False, soft_wrap=True))
+
+    def say(text: str) -> None:
+        console.print(text, markup=False, soft_wrap=True)
+
+    several = settings.engine.workers > 1
     try:
-        return engine.run()
+        return Supervisor(settings, say).run() if several else Engine(settings, say=say).run()
     except ValueError as error:
         _fail(error, 2)
     except (OSError, RuntimeError) as error:

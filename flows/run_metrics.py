@@ -124,7 +124,11 @@ class EngineFigures:
         text = "Seconds since the last recovery point."
         age = time.time() - min(part.kept for part in parts)
         yield _gauge("yiwang_commit_age_seconds", text, (), [((), age)])
-        kafka = [part for part in parts if isinstance(part, KafkaPart)]
+        if kafka := [part for part in parts if isinstance(part, KafkaPart)]:
+            yield from self._topics(kafka)
+
+    @staticmethod
+    def _topics(kafka: list[KafkaPart]) -> Iterator[Family]:
         text = "Messages that a partition has and that have not been read."
         lags = [(place, lag) for part in kafka for place, lag in part.lags()]
         yield _gauge("yiwang_kafka_lag", text, ("topic", "partition"), lags)

@@ -261,10 +261,10 @@ def test_by_the_records_own_clock_silence_is_event_time_and_a_breath(tmp_path: P
         wall.seconds += 5
         drained(part)
         assert part.watermark == NOON + 60_000 - MAX_DISORDER
-        add(b, reading(NOON, "t"))
+        add(b, *(reading(NOON, f"t{i}") for i in range(6)))
         drained(part)
         # Late by the flow, in time by its own maximum (R4).
-        assert (part.totals()["late"], part.totals()["readings"]) == (0, 8)
+        assert (part.totals()["late"], part.totals()["readings"]) == (0, 13)
 
 
 def test_no_input_is_read_far_ahead_of_the_slowest(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 import polars as pl
+from polars.testing import assert_frame_equal
 
 from flows.config import Configuration
 from sinks.history_hours import KEY
@@ -109,3 +110,25 @@ def dealt(city: Path, topics: Topics) -> dict[str, list[Path]]:
         for path, own in zip(found[kind], lines, strict=True):
             path.write_text("".join(own))
     return found
+
+
+def same_values(work: Path, whole: Path) -> None:
+    """All values of windows that the engine has closed are those of a replay."""
+    expected = pl.read_parquet(whole / "indicators.parquet").sort(KEY)
+    end = expected["window_end"].max()
+    until = pl.col("window_end") < end - pl.duration(hours=2)
+    found = values(work / "history").select(expected.columns)
+    assert_frame_equal(found.filter(until), expected.filter(until))
+    assert expected.filter(until).height > 2_000
+
+
+def same_alerts(work: Path, whole: Path) -> None:
+    """All transitions are those of a replay, each once."""
+    end = pl.read_parquet(whole / "indicators.parquet")["window_end"].max()
+    last = int(end.timestamp() * 1000) - 2 * 3_600_000
+    told = {
+        name: [line for line in path.read_bytes().splitlines() if json.loads(line)["decided_ts"] < last]
+        for name, path in {"live": work / "out" / "alerts.jsonl", "whole": whole / "alerts.jsonl"}.items()
+    }
+    assert sorted(told["live"]) == sorted(told["whole"])
+    assert len(told["live"]) > 10

@@ -6,21 +6,18 @@ import json
 import time
 from pathlib import Path
 
-import polars as pl
 import pytest
-from polars.testing import assert_frame_equal
 
 from flows.replay import replay
 from flows.run import Engine
 from flows.run_totals import RunSummary
-from sinks.history_hours import KEY
 from tests.kafka.broker import Cluster
-from tests.kafka.city_topics import Topics, closed_by, dealt, values
+from tests.kafka.city_topics import Topics, closed_by, dealt, same_alerts, same_values
+from tests.kafka.live_engine import LiveEngine
 from tests.replays import make_city, replay_options
 
 PARTITIONS = 4
 """As many as the mock gives every topic."""
-HOUR = 3_600_000
 
 
 @pytest.fixture(scope="module")
@@ -67,18 +64,6 @@ def run_until_read(engine: Engine, topics: Topics) -> RunSummary:
     return engine.run()
 
 
-def same(work: Path, whole: Path) -> None:
-    expected = pl.read_parquet(whole / "indicators.parquet").sort(KEY)
-    end = expected["window_end"].max()
-    until = pl.col("window_end") < end - pl.duration(hours=2)
-    columns = expected.columns
-    found = values(work / "history").select(columns)
-    assert_frame_equal(
-        found.filter(until), expected.filter(until), check_dtypes=False, categorical_as_str=True
-    )
-    assert expected.filter(until).height > 2_000
-
-
 @pytest.mark.parametrize("lanes", [1, 4])
 def test_topics_give_what_a_replay_of_their_partitions_gives(
     city: Path, topics: Topics, whole: Path, tmp_path: Path, lanes: int
@@ -88,4 +73,38 @@ def test_topics_give_what_a_replay_of_their_partitions_gives(
     counted = json.loads((whole / "summary.json").read_text())
     names = ("received", "accepted", "rejected", "duplicates", "late", "readings", "events")
     assert {n: getattr(summary, n) for n in names} == {n: counted[n] for n in names}
-    same(tmp_path, whole)
+    same_values(tmp_path, whole)
+    same_alerts(tmp_path, whole)
+
+
+@pytest.mark.slow
+def test_processes_that_die_and_other_numbers_of_them_leave_no_trace(
+    city: Path, topics: Topics, whole: Path, tmp_path: Path
+) -> None:
+    options = {"clock": "source", "recovery": str(tmp_path / "state"), "snapshot_every": 1.0}
+    engine = LiveEngine(topics.settings(city, tmp_path, **options, pace=120.0), tmp_path)
+    partitions = PARTITIONS * sum(map(bool, topics.names.values()))
+    try:
+        for workers, how in ((2, "one"), (1, "all"), (4, "stop")):
+            engine.start(workers)
+            engine.until(lambda n=workers: engine.points(n) >= 2 * n)
+            if how == "one":
+                engine.kill_one()
+                engine.until(lambda: "all are started again" in engine.said())
+                engine.until(lambda: engine.points(2) >= 4)
+            if how == "stop":
+                assert engine.stop() == 0, engine.said()
+            else:
+                engine.kill()
+        engine.config.engine.pace = None
+        engine.start(2)
+        engine.until(lambda: engine.has_read(partitions, 2))
+        time.sleep(1.0)
+        assert engine.stop() == 0, engine.said()
+    finally:
+        engine.kill()
+    counted, summary = json.loads((whole / "summary.json").read_text()), engine.summary()
+    names = ("received", "accepted", "rejected", "duplicates", "late", "readings", "events")
+    assert {n: summary[n] for n in names} == {n: counted[n] for n in names}
+    same_values(tmp_path, whole)
+    same_alerts(tmp_path, whole)
