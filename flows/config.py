@@ -59,7 +59,19 @@ class CitySection(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     ] = None
     catalogue: Annotated[
         str | None,
-        _about("Folder with further indicators (TOML).", "自有指标目录（TOML）。", "indicators"),
+        _about(
+            "Folder with further indicators (TOML); taken over when it changes.",
+            "自有指标目录（TOML）；改动后自动生效。",
+            "indicators",
+        ),
+    ] = None
+    thresholds: Annotated[
+        str | None,
+        _about(
+            "Levels of some areas at some times (TOML); taken over when they change.",
+            "分区、分时段的预警阈值（TOML）；改动后自动生效。",
+            "thresholds.toml",
+        ),
     ] = None
     routing: Annotated[
         str | None,
@@ -265,6 +277,7 @@ PATHS = (
     ("city", "areas"),
     ("city", "sensors"),
     ("city", "catalogue"),
+    ("city", "thresholds"),
     ("city", "routing"),
     ("city", "sla"),
     ("city", "grid"),

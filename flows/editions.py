@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -16,11 +16,19 @@ from indicators.plan import Plan
 
 @dataclass(frozen=True)
 class Editions:
-    """Builds editions of one city, each once; ``only`` are the patterns of the indicators it computes."""
+    """Builds editions of one city, each once.
+
+    Attributes:
+        first: the city at the beginning.
+        only: patterns of the indicators it computes.
+        heard: told every edition when it comes into force in this process.
+    """
 
     first: City
     only: Sequence[str] = ()
+    heard: list[Callable[[City], None]] = field(default_factory=list)
     _built: dict[int, City] = field(default_factory=dict)
+    _now: list[int] = field(default_factory=lambda: [0])
 
     def city(self, change: Change) -> City:
         """The city from a change on.
@@ -31,6 +39,19 @@ class Editions:
         if change.number not in self._built:
             self._built[change.number] = self._city(change)
         return self._built[change.number]
+
+    @property
+    def now(self) -> City:
+        """The latest edition that a lane of this process has come to."""
+        return self._built.get(self._now[0], self.first)
+
+    def enforce(self, change: Change) -> None:
+        """A lane has come to a change; who wants to hear of a new edition does so the first time."""
+        if change.number > self._now[0]:
+            city = self.city(change)
+            self._now[0] = change.number
+            for tell in self.heard:
+                tell(city)
 
     def _city(self, change: Change) -> City:
         first = self.first

@@ -15,13 +15,17 @@ from pathlib import Path
 
 from bytewax.dataflow import Dataflow
 
+from flows.alignment import Alignment
 from flows.city import City
 from flows.city_flow import Ends, Tap, build
 from flows.config import Configuration
 from flows.config_kafka import kafka_settings
+from flows.control_watch import Hangup, Watched, journal_of
+from flows.editions import Editions
 from flows.incident_step import desk_of
 from flows.kafka_ends import kafka_taps
 from flows.no_control import NoControl
+from flows.pieces import BEFORE
 from flows.profile import timed
 from flows.records import PART
 from flows.redis_ends import redis_settings, redis_taps
@@ -29,7 +33,7 @@ from flows.redis_feedback import RedisFeedback
 from flows.replay import ReplayOptions, city_of, lane_count, run_flow
 from flows.router import Lanes
 from flows.run_metrics import EngineFigures
-from flows.run_options import options_of, parts_of, prepared
+from flows.run_options import base, options_of, parts_of, prepared
 from flows.run_records import RecordSource
 from flows.run_source import LivePart
 from flows.run_stop import Stop
@@ -73,6 +77,7 @@ class Engine:
     parts: list[LivePart] = field(default_factory=list)
     figures: EngineFigures | None = None
     waits: Waits = field(default_factory=Waits)
+    hangup: Hangup = field(default_factory=Hangup)
 
     def run(self) -> RunSummary:
         """Run until stopped, or until all inputs that cannot grow have ended.
@@ -87,7 +92,7 @@ class Engine:
                 self.config, _ = prepared(self.config, stack, self.say)
             options = options_of(self.config)
             redis = self.config.redis.url
-            city = city_of(options)
+            city = city_of(options, base(options))
             figures = self.figures = EngineFigures(self.process, city, self.now, self.parts)
             flow, sources = self._flow(options, city, figures, redis, stack)
             if self.config.prometheus.port is not None:
@@ -96,6 +101,7 @@ class Engine:
                 self.say(f"metrics: http://{self.config.prometheus.host}:{port}/metrics")
             self.stop.waits = self.waits
             stack.enter_context(self.stop.by_signals())
+            stack.enter_context(self.hangup.by_signal())
             if self.ports is None:
                 self.say("running; SIGTERM or Ctrl-C stops it")
             run_flow(flow, options, None if self.ports is None else self.process, self.ports)
@@ -129,9 +135,10 @@ class Engine:
             settings = redis_settings(redis, durable=durable)
             settings = replace(settings, keys=Keys(self.config.redis.prefix), waiting=self.waits)
             taps = (*redis_taps(city, lanes.shards, settings, int(self.wall() * 1000)), *taps)
+        editions, control = self._control(options, city, lanes, figures)
         ends = Ends(
             records=self._records(options, city, lanes, figures).source(stack),
-            control=NoControl(),
+            control=control,
             rejects=LineFiles(options.out, "rejects", [PART], reject_line, durable=durable, whole=True),
             values=Nowhere(),
             alerts=LineFiles(options.out, "alerts", [CITY], plain_line, durable=durable, whole=True),
@@ -140,7 +147,8 @@ class Engine:
             feedback=self._feedback(redis, figures, durable=durable),
         )
         desk = desk_of(city, options.routing, options.sla)
-        run = Run(city, lanes, options.recovery, desk, sources=parts_of(self.config, options))
+        sources_of = parts_of(self.config, options)
+        run = Run(city, lanes, options.recovery, desk, sources=sources_of, editions=editions)
         return build(ends, run.steps()), sources
 
     def _records(
@@ -158,6 +166,36 @@ class Engine:
             self.waits,
             self.shared,
         )
+
+    def _control(
+        self, options: ReplayOptions, city: City, lanes: Lanes, figures: EngineFigures
+    ) -> tuple[Editions | None, Watched | NoControl]:
+        """The editions of a city that has files of its own, and the source that watches them."""
+        if options.catalogue is None and options.thresholds is None:
+            return None, NoControl()
+        editions = Editions(city, heard=[figures.take_over])
+        watched = Watched(
+            base(options),
+            lanes.shards,
+            options.catalogue,
+            options.thresholds,
+            self._reached(options),
+            self.stop,
+            lambda: bool(self.parts) and all(part.finished for part in self.parts),
+            self.say,
+            self.wall,
+            self.hangup,
+            journal_of(options.recovery),
+            built=figures.control.append,
+        )
+        return editions, watched
+
+    def _reached(self, options: ReplayOptions) -> Callable[[], int]:
+        """The greatest event time so far, ms; of all processes where there are several."""
+        if self.shared is not None:
+            alignment = Alignment(parts_of(self.config, options), self.shared)
+            return lambda: alignment.greatest
+        return lambda: max((part.greatest for part in self.parts), default=BEFORE)
 
     def _feedback(self, redis: str | None, figures: EngineFigures, *, durable: bool) -> RedisFeedback | None:
         if redis is None:
@@ -180,7 +218,7 @@ class Engine:
         taps = [Tap("refused_count", "rejects", RefusalCounter(figures.refusals))]
         sources: list[Source] = [figures.families, self.waits.families]
         if self.config.prometheus.port is not None:
-            themes = {i.id: i.entry.theme for i in city.plan.catalogue.indicators}
+            themes = figures.themes
             district = lru_cache(1 << 16)(lambda kind, area: city.areas.district(AreaKind.of(kind), area))
             alerts = AlertFigures(
                 themes,

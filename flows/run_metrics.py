@@ -15,6 +15,7 @@ from importlib.metadata import version
 from itertools import islice
 
 from flows.city import City
+from flows.control_watch import WatchPart
 from flows.kafka_source import KafkaPart
 from flows.pieces import BEFORE, MAX_DISORDER
 from flows.profile import CALLS, SECONDS
@@ -72,6 +73,8 @@ class EngineFigures:
         parts: the parts of the record source that this process runs.
         refusals: what steps behind the doors refused.
         heard: feedback that comes from Redis, if any does.
+        themes: theme of every indicator there is or was.
+        control: the part that watches the city's own files, if this process has it.
     """
 
     process: int
@@ -81,7 +84,18 @@ class EngineFigures:
     trail: Trail = field(default_factory=Trail)
     refusals: Refusals = field(default_factory=Refusals)
     heard: list[RedisFeedbackPart] = field(default_factory=list)
+    control: list[WatchPart] = field(default_factory=list)
+    themes: dict[str, str] = field(default_factory=dict)
     _pauses: tuple[int, float] = (0, 0.0)
+
+    def __post_init__(self) -> None:
+        """Know the catalogue of the beginning."""
+        self.take_over(self.city)
+
+    def take_over(self, city: City) -> None:
+        """Another catalogue is in force."""
+        self.city = city
+        self.themes.update({i.id: i.entry.theme for i in city.plan.catalogue.indicators})
 
     def note(self, clock: int, wall: float) -> None:
         """After a turn of the source: where its clock is; pauses so far, which nobody else sums up here."""
@@ -110,6 +124,9 @@ class EngineFigures:
         told = [((catalogue.version, catalogue.hash), 1)]
         yield _gauge("yiwang_catalogue_info", text, ("version", "hash"), told)
         yield _names(catalogue)
+        for part in self.control:
+            text = "Sets of the city's own files that were refused because of a fault."
+            yield _counter("yiwang_catalogue_refused_total", text, (), [((), part.changes.refused)])
 
     def _costs(self) -> Iterator[Family]:
         steps = [Spread((step,), CALLS[step], seconds) for step, seconds in sorted(SECONDS.items())]

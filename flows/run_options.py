@@ -9,13 +9,17 @@ from typing import Any
 
 import msgspec
 
+from flows.change import Change
 from flows.config import Configuration
 from flows.config_file import missing
+from flows.control import base_of
+from flows.control_watch import begun_with, journal_of
+from flows.editions import in_force
 from flows.inputs import Input
 from flows.record_files import SUFFIXES
 from flows.records import PART
 from flows.recovery_folder import RecoveryFolder
-from flows.replay import ReplayOptions, catalogue_of, lane_count
+from flows.replay import ReplayOptions, lane_count
 from sinks.redis_server import embedded_server
 
 
@@ -39,6 +43,7 @@ def options_of(config: Configuration) -> ReplayOptions:
         sla=_path(city.sla),
         areas=_path(city.areas),
         catalogue=_path(city.catalogue),
+        thresholds=_path(city.thresholds),
         speed=engine.pace,
         recovery=_path(engine.recovery),
         snapshot_every=engine.snapshot_every,
@@ -121,11 +126,26 @@ def prepared(
         resume = folder.take_up(wanted)
     if not resume:
         _set_aside(options.out)
+        begin(options)
     if config.redis.url == "embedded":
         url = stack.enter_context(embedded_server()).url
         say(f"redis: {url}")
         config = msgspec.structs.replace(config, redis=msgspec.structs.replace(config.redis, url=url))
     return config, held
+
+
+def begin(options: ReplayOptions) -> None:
+    """Check the city's own files, and write down what a run with recovery begins with."""
+    base = base_of(options.catalogue, options.thresholds)
+    in_force(base, options.settings)
+    journal = journal_of(options.recovery)
+    if journal is not None:
+        journal.begin(base)
+
+
+def base(options: ReplayOptions) -> Change:
+    """What a run began with, before all changes."""
+    return begun_with(options.catalogue, options.thresholds, options.recovery)
 
 
 def description(config: Configuration, options: ReplayOptions) -> dict[str, Any]:
@@ -137,7 +157,7 @@ def description(config: Configuration, options: ReplayOptions) -> dict[str, Any]
         "run": "live",
         "inputs": inputs,
         "lanes": lane_count(options),
-        "catalogue": catalogue_of(options).hash,
+        "settings": dict(options.settings),
         "grid": options.grid_level if options.grid is None else str(options.grid),
         "areas": str(options.areas and options.areas.resolve()),
         "tz": options.tz,

@@ -177,6 +177,8 @@ class ShardLane:
         ``begun`` tells since when the indicators are computed that were not there from the beginning.
         """
         city = self._edition(change)
+        if self.editions is not None:
+            self.editions.enforce(change)
         self.change, self.city, self.plan = change, city, city.plan
         self.shard.adopt(city.plan, stocks)
         self.early = EarlyJudge(city.plan, self.shard, city.thresholds.mildest)

@@ -40,6 +40,9 @@ class Latest:
 
     def take(self, frame: ValueFrame) -> None:
         """Take the rows of a frame; an older window than the one shown changes nothing."""
+        if frame.news is not None:
+            gone = set(frame.news.indicators)
+            self.rows = {key: row for key, row in self.rows.items() if key[0] not in gone}
         n = len(frame)
         kind, end = (np.broadcast_to(np.asarray(column), n) for column in (frame.kind, frame.window_end))
         area = frame.area

@@ -150,6 +150,7 @@ class ValueContent:
     ) -> None:
         """``meta`` and ``known`` areas, given to one part only, are told at its first batch."""
         self._keys, self._meta, self._known = keys, meta, list(known)
+        self._told: dict[str, str] = dict(state["told"]) if state else {}
         self._state = StateCommands(keys, describe, state)
         self._begun = False
 
@@ -160,6 +161,10 @@ class ValueContent:
         found = self._state.take(items)
         if not self._begun:
             found = self._opening() + found
+        for news in (frame.news for frame in items if frame.news is not None):
+            self._told = {"catalogue_version": news.version, "catalogue_hash": news.hash}
+            if self._meta is not None:
+                found.append(("HSET", self._keys.meta, *[x for pair in self._told.items() for x in pair]))
         if self._meta is not None and self._state.latest > before:
             found.append(("HSET", self._keys.meta, "watermark", self._state.latest))
         return found
@@ -171,7 +176,8 @@ class ValueContent:
             fields = [x for area in self._known for x in (area["id"], area_entry(area))]
             found.append(("HSET", self._keys.areas, *fields))
         if self._meta is not None:
-            found.append(("HSET", self._keys.meta, *[x for pair in self._meta.items() for x in pair]))
+            meta = {**self._meta, **self._told}
+            found.append(("HSET", self._keys.meta, *[x for pair in meta.items() for x in pair]))
         return found
 
     def everything(self, link: RedisLink) -> list[Command]:
@@ -181,7 +187,7 @@ class ValueContent:
 
     def state(self) -> Any:  # noqa: ANN401
         """Plain copied data."""
-        return self._state.state()
+        return {**self._state.state(), "told": dict(self._told)}
 
 
 class AlertContent:

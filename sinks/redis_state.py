@@ -60,10 +60,31 @@ class StateCommands:
 
     def take(self, frames: Sequence[ValueFrame]) -> list[Command]:
         """The commands that tell what is new in some frames."""
+        if any(frame.news is not None and frame.news.indicators for frame in frames):
+            return self._parted(frames)
         frames = [frame for frame in frames if len(frame)]
         commands = self._introduced(self._named(frames))
         self.latest = max([self.latest, *(int(np.max(frame.window_end)) for frame in frames)])
         return commands + self._told(self._memory.take(frames))
+
+    def _parted(self, frames: Sequence[ValueFrame]) -> list[Command]:
+        """The commands of frames amid which indicators are withdrawn: all in order."""
+        commands: list[Command] = []
+        for frame in frames:
+            if frame.news is None:
+                commands += self.take([frame])
+                continue
+            for name in frame.news.indicators:
+                commands += self._withdrawn(name, self._memory.forget(name))
+        return commands
+
+    def _withdrawn(self, indicator: str, records: Records) -> Iterable[Command]:
+        """The field out of every area, and the cells out of the ranking."""
+        keys = self._key_names(records["row"])
+        yield from (("HDEL", key, indicator) for key in keys)
+        cells = self._names[records["row"][self._kinds[records["row"]] == _CELL]].tolist()
+        for i in range(0, len(cells), _SEVERAL):
+            yield ("ZREM", self._keys.rank(indicator), *cells[i : i + _SEVERAL])
 
     def everything(self) -> list[Command]:
         """The commands that fill an empty Redis."""

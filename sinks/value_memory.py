@@ -117,6 +117,11 @@ class ValueMemory:
             self._newest[indicator] = Newest.of(np.empty(0, RECORD))
         return self._newest[indicator]
 
+    def forget(self, indicator: str) -> Records:
+        """Forget an indicator; its newest records."""
+        newest = self._newest.pop(indicator, None)
+        return np.empty(0, RECORD) if newest is None else newest.records
+
     def all(self) -> dict[str, Records]:
         """Every newest record, by indicator."""
         return {name: newest.records for name, newest in self._newest.items()}
