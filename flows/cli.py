@@ -8,6 +8,7 @@ import typer
 
 from flows import (
     demo_command,
+    detect_command,
     history_command,
     import_command,
     replay_command,
@@ -37,6 +38,7 @@ app.command("run", epilog=run_command.EPILOG)(run_command.run)
 app.command("history", cls=history_command.PlotCommand, epilog=history_command.EPILOG)(
     history_command.history
 )
+app.command("detect", epilog=detect_command.EPILOG)(detect_command.detect)
 app.command("import", epilog=import_command.EPILOG)(import_command.import_records)
 app.add_typer(catalogue, name="catalogue")
 app.add_typer(config, name="config")
