@@ -108,7 +108,7 @@ def test_both_readmes_show_the_same_examples() -> None:
     assert commands(READMES[0]) == commands(READMES[1])
 
 
-@pytest.mark.parametrize("name", ["dispatch", "operations"])
+@pytest.mark.parametrize("name", ["anomaly", "dispatch", "operations"])
 def test_both_editions_of_a_guide_show_the_same_examples(name: str) -> None:
     assert examples(f"docs/{name}.md") == examples(f"docs/{name}.zh-CN.md")
 
