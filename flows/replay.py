@@ -149,9 +149,8 @@ def flow_of(options: ReplayOptions, progress: Callable[[int], None]) -> Dataflow
     lanes = Lanes(lane_count(options), city.grid)
     desk = desk_of(city, options.routing, options.sla)
     editions = Editions(city, options.indicators) if options.control is not None else None
-    run = Run(
-        city, lanes, options.recovery, desk, watches(city, options.explain, options.out), editions=editions
-    )
+    watch = watches(city, options.explain, options.out)
+    run = Run(city, lanes, options.recovery, desk, watch, editions=editions, attic=options.out / PARTS)
     durable = options.recovery is not None
     taps: tuple[Tap, ...] = ()
     if options.redis != "none":

@@ -148,7 +148,15 @@ class Engine:
         )
         desk = desk_of(city, options.routing, options.sla)
         sources_of = parts_of(self.config, options)
-        run = Run(city, lanes, options.recovery, desk, sources=sources_of, editions=editions)
+        run = Run(
+            city,
+            lanes,
+            options.recovery,
+            desk,
+            sources=sources_of,
+            editions=editions,
+            attic=options.out,
+        )
         return build(ends, run.steps()), sources
 
     def _records(

@@ -36,6 +36,7 @@ from flows.pieces import (
 from flows.publisher import Early, Published, Publisher, Windows
 from flows.recent_frames import RecentFrames
 from geo.areas import AreaKind
+from indicators.attic import Attic
 from indicators.early import EarlyReadings
 from indicators.evaluate import Evaluation, Frame
 from indicators.indicator import Indicator
@@ -54,14 +55,19 @@ _HOUR = 3_600_000
 class ShardLane:
     """The logic of one lane, free of the engine: ``take`` pieces, get what goes out."""
 
-    def __init__(self, city: City, name: str, sources: Sequence[str], cases: Sequence[str]) -> None:
+    def __init__(
+        self, city: City, name: str, sources: Sequence[str], cases: Sequence[str], attic: Attic | None = None
+    ) -> None:
         """An empty lane that waits for all ``sources`` and all lanes of ``cases``."""
         self.city = city
         self.plan = city.plan
         self.name = name
         self.clocks = Clocks([*sources, *cases])
         self.shard = Shard(
-            city.plan, city.calendar, Cells(city.areas.locate, city.grid.tile, city.grid.center)
+            city.plan,
+            city.calendar,
+            Cells(city.areas.locate, city.grid.tile, city.grid.center),
+            attic=attic,
         )
         self.early = EarlyJudge(city.plan, self.shard, city.thresholds.mildest)
         self.intake = Intake(city.plan, self.shard, self.early.readings)

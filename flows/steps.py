@@ -24,6 +24,7 @@ from flows.control import CONTROL
 from flows.editions import Editions
 from flows.explain_watch import Watch
 from flows.failures import noted
+from flows.file_attic import FileAttic
 from flows.incident_step import IncidentStep
 from flows.lane_state import load, save
 from flows.pieces import BEFORE, ControlPiece, Moves, PlacedCases, ShardPiece
@@ -40,7 +41,10 @@ CITY = "city"
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What the steps of one run share; ``sources`` are the parts of the record source."""
+    """What the steps of one run share; ``sources`` are the parts of the record source.
+
+    Past readings that only late records can ask for lie in files in the folder ``attic``, if there is one.
+    """
 
     city: City
     lanes: Lanes
@@ -50,6 +54,7 @@ class Run:
     sources: tuple[str, ...] = (PART,)
     editions: Editions | None = None
     """How to build the city after a change; None: it does not change."""
+    attic: Path | None = None
 
     def steps(self) -> Steps:
         """Builders for the flow."""
@@ -126,9 +131,11 @@ class ShardShell(StatefulBatchLogic[Item, Item, Any]):
             load(self._lane, self._store(self._lane), state["lane"])
 
     def _built(self, name: str) -> ShardLane:
-        sources = self._run.sources if self._run.editions is None else (*self._run.sources, CONTROL)
-        lane = ShardLane(self._run.city, name, sources, self._run.lanes.cases)
-        lane.editions = self._run.editions
+        run = self._run
+        sources = run.sources if run.editions is None else (*run.sources, CONTROL)
+        attic = None if run.attic is None else FileAttic(run.attic)
+        lane = ShardLane(run.city, name, sources, run.lanes.cases, attic)
+        lane.editions = run.editions
         if self._run.watch is not None:
             lane.watch = self._run.watch(name)
         return lane

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from indicators.rested import Rested
-from indicators.slices import Ints, Slice
+from indicators.rested import Kept
+from indicators.slices import Ints
 from indicators.tiers import Last
 
 NEVER = np.iinfo(np.int64).min
@@ -38,7 +38,7 @@ class Latest:
         """A copy of its own."""
         return Latest(self.position, self.ts.copy(), self.value.copy())
 
-    def roll(self, parts: Iterable[Slice | Rested | Last]) -> None:
+    def roll(self, parts: Iterable[Kept | Last]) -> None:
         """Move over slices or closed steps in order of time."""
         for part in parts:
             who, ts, value = part.last()

@@ -71,12 +71,18 @@ def pack(columns: Sequence[Narrow]) -> bytes:
 
 def unpack(data: bytes) -> list[Narrow]:
     """The columns of ``pack``, in arrays of their own."""
-    n, count = _HEAD.unpack_from(data)
-    at, found = _HEAD.size, []
+    return unpack_from(data, 0)[0]
+
+
+def unpack_from(data: bytes, at: int) -> tuple[list[Narrow], int]:
+    """The columns that begin at a place in some bytes, and where they end."""
+    n, count = _HEAD.unpack_from(data, at)
+    found = []
+    at += _HEAD.size
     for _ in range(count):
         kind, factor = _COLUMN.unpack_from(data, at)
         at += _COLUMN.size
         values = np.frombuffer(data, _TYPES[kind], n, at).copy()
         at += values.nbytes
         found.append(Narrow(values, factor))
-    return found
+    return found, at

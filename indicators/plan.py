@@ -103,7 +103,7 @@ class IndicatorPlan:
 
     def reach(self, code: str) -> int:
         """How far before a window's end it looks at a metric, holds and reach-back apart, ms."""
-        return max(use.reach for use in self._looks(code))
+        return max(use.reach for use in self.looks(code))
 
     def durations(self, code: str) -> Iterator[int]:
         """Every duration that slices of a metric must divide, ms."""
@@ -116,9 +116,9 @@ class IndicatorPlan:
     def uses(self, code: str, metrics: Metrics) -> list[Use]:
         """What of a metric's past it needs, corrections included."""
         correctable = self.correctable(metrics)
-        return [replace(use, reach=use.reach + correctable) for use in self._looks(code)]
+        return [replace(use, reach=use.reach + correctable) for use in self.looks(code)]
 
-    def _looks(self, code: str) -> list[Use]:
+    def looks(self, code: str) -> list[Use]:
         """What of a metric's past a window needs."""
         window = self.indicator.window_ms
         scope = Scope(window, math.gcd(self.indicator.hop_ms, window))
@@ -237,8 +237,14 @@ class Plan:
             metric.reference,
             kept.kept + hold,
             kept.raw,
+            self._fresh(metric.code, kept),
             self._periods(metric.code),
         )
+
+    def _fresh(self, code: str, kept: Retention) -> int:
+        """How far back the slices of a window reach that no late record changes."""
+        looks = [use for p in self.using(code) for use in p.looks(code)]
+        return max((use.reach for use in looks if use.readings or not kept.channels), default=0)
 
     def _periods(self, code: str) -> int:
         """Periods that hold, reach-back and neighbours of a reading may go back beyond a window."""

@@ -1,4 +1,4 @@
-"""Slices at rest: the readings of a closed slice in as few bytes as they need.
+"""Slices at rest: the readings of a closed slice in as few bytes as they need, or outside the memory.
 
 A slice that the present windows no longer touch is read only by late records, long windows and recovery.
 Times are kept from the beginning of the slice, values without their common factor, and who reported how
@@ -13,13 +13,25 @@ often once for all slices in which the same series did: 4 to 8 bytes a reading i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from indicators.narrow import Narrow
+from indicators.attic import Attic, Stored
+from indicators.narrow import Narrow, pack, unpack_from
 from indicators.shared_arrays import SharedArrays
 from indicators.slices import Ints, Slice
+
+
+class Kept(Protocol):
+    """A slice in any form."""
+
+    def awake(self) -> Slice:
+        """The slice as it was."""
+
+    def last(self) -> tuple[Ints, Ints, Ints]:
+        """Series, time and value of each series' latest reading."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +64,30 @@ class Rested:
         who, count = self.who.astype(np.int64), self.count.wide()
         start = np.cumsum(count) - count
         return Slice(np.repeat(who, count), self.begin + self.offset.wide(), self.value.wide(), start, who)
+
+    def last(self) -> tuple[Ints, Ints, Ints]:
+        """Series, time and value of each series' latest reading."""
+        return self.awake().last()
+
+    def stowed(self, attic: Attic) -> Stowed:
+        """The same in an attic."""
+        data = pack([Narrow(self.who, 1), self.count]) + pack([self.offset, self.value])
+        return Stowed(self.begin, attic.put(data))
+
+
+@dataclass(frozen=True, slots=True)
+class Stowed:
+    """A slice in an attic; ``begin`` is where it begins, ms."""
+
+    begin: int
+    stored: Stored
+
+    def awake(self) -> Slice:
+        """The slice as it was."""
+        data = self.stored.get()
+        (who, count), rest = unpack_from(data, 0)
+        (offset, value), _ = unpack_from(data, rest)
+        return Rested(who.values.astype(np.int32), count, self.begin, offset, value).awake()
 
     def last(self) -> tuple[Ints, Ints, Ints]:
         """Series, time and value of each series' latest reading."""

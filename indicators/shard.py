@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from indicators.attic import Attic
 from indicators.calendar import DAY, Calendar
 from indicators.cases import TypeCases
 from indicators.closing import close_steps
@@ -32,7 +33,8 @@ class Shard:
 
     ``since`` is the flow's first watermark: what cases there were before is not known. ``further`` are the
     stores by (metric, number of the stock) that began with a change of the catalogue; all stores of a metric
-    have the same series under the same numbers.
+    have the same series under the same numbers. What only late records can ask for goes to the ``attic``, if
+    there is one.
     """
 
     plan: Plan
@@ -45,6 +47,7 @@ class Shard:
     counters: CellCounters = field(init=False)
     only: Ints | None = None
     since: int = NEVER
+    attic: Attic | None = None
     universes: dict[tuple[int, ...], tuple[tuple[int, ...], Universe]] = field(default_factory=dict)
     layouts: dict[int, tuple[tuple[int, ...], Layout]] = field(default_factory=dict)
     views: dict[int, Shard] = field(default_factory=dict)
@@ -54,7 +57,7 @@ class Shard:
         origin = self.calendar.slice_origin
         self.stocks = Stocks.of(self.plan)
         self.stores = [
-            MetricStore(self.plan.kind(i), ring_of(stock, self.plan, i, origin))
+            MetricStore(self.plan.kind(i), ring_of(stock, self.plan, i, origin, self.attic))
             for i, (stock,) in enumerate(self.stocks.by_metric)
         ]
         self.cases = [TypeCases(int(sla)) for sla in self.plan.metrics.sla_ms]
@@ -82,7 +85,8 @@ class Shard:
                 key, kind = (metric, stock.number), kind_of(stock, plan, metric)
                 store = whole if not stock.number else self.further.get(key)
                 if store is None:
-                    store = whole.twin(kind, ring_of(stock, plan, metric, self.calendar.slice_origin))
+                    ring = ring_of(stock, plan, metric, self.calendar.slice_origin, self.attic)
+                    store = whole.twin(kind, ring)
                 store.kind, store.ring.tests = kind, plan.tests(metric)
                 if stock.number:
                     further[key] = store

@@ -1,7 +1,8 @@
 """The slices of one metric in order of time, and sums over many of them.
 
 Sums over long windows are read from a coarser ring of whole hours, and from closed steps where the readings
-are gone. Slices that the present windows no longer touch are at rest.
+are gone. Slices that the present windows no longer touch are at rest, those that only late records touch in
+the attic.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from indicators.attic import Attic
+from indicators.narrow import Narrow
 from indicators.order import stable_order
-from indicators.rested import Rested
+from indicators.rested import Kept, Rested
 from indicators.shared_arrays import SharedArrays
 from indicators.slices import Channel, Ints, ReadingTest, Slice
 from indicators.tiers import LAST, Last, Tier
@@ -30,7 +33,18 @@ class _Sums:
     values: Ints
 
 
-_NOT_ASKED = _Sums(np.empty(0, np.int64), np.empty(0, np.int64))
+@dataclass(frozen=True, slots=True)
+class _Packed:
+    """The same in few bytes, kept for as long as an hour's readings are."""
+
+    who: NDArray[np.int32]
+    values: Narrow
+
+    def wide(self) -> _Sums:
+        return _Sums(self.who, self.values.wide())
+
+
+_NOT_ASKED = _Packed(np.empty(0, np.int32), Narrow(np.empty(0, np.int8), 1))
 
 
 class SliceRing:
@@ -40,13 +54,15 @@ class SliceRing:
         """Slices of ``length`` ms whose borders lie at ``origin`` plus whole lengths."""
         self.length = length
         self.origin = origin
-        self.slices: dict[int, Slice | Rested] = {}
+        self.slices: dict[int, Kept] = {}
+        self.attic: Attic | None = None
         self._awake: set[int] = set()
+        self._resting: set[int] = set()
         self._pool = SharedArrays()
         self.tests: dict[Channel, ReadingTest] = {}
         self.changed: set[int] = set()
         self.tier: Tier | None = None
-        self._coarse: dict[tuple[int, Channel], _Sums | None] = {}
+        self._coarse: dict[tuple[int, Channel], _Packed | None] = {}
         self._step = max(1, 3_600_000 // length)
 
     def number(self, ts: Ints) -> Ints:
@@ -165,8 +181,10 @@ class SliceRing:
             dense = np.full(int(who[-1]) + 1, _NEUTRAL.get(str(channel), 0), np.int64)
             for part in present:
                 _add(dense, part, channel)
-            found = self._coarse[key] = _Sums(who, dense[who])
-        return found
+            share, values = self._pool.share, Narrow.of(dense[who])
+            packed = Narrow(share(values.values), values.factor)
+            found = self._coarse[key] = _Packed(share(who.astype(np.int32)), packed)
+        return None if found is None else found.wide()
 
     @property
     def first_closed(self) -> int:
@@ -209,7 +227,7 @@ class SliceRing:
         return series[order], ts, np.concatenate([p.value for p in parts])[order]
 
     @property
-    def kept(self) -> Mapping[int, Slice | Rested]:
+    def kept(self) -> Mapping[int, Kept]:
         """All slices by number."""
         return self.slices
 
@@ -234,6 +252,18 @@ class SliceRing:
             begin = self.origin + (k - 1) * self.length
             self.slices[k] = Rested.of(self.slices[k].awake(), begin, self._pool)
             self._awake.discard(k)
+            self._resting.add(k)
+
+    def stow(self, before: int) -> None:
+        """Put the slices at rest that end at or before an instant into the attic, if there is one."""
+        if self.attic is None:
+            return
+        keep = int(self.number(np.array([before]))[0])
+        for k in [k for k in self._resting if k <= keep]:
+            kept = self.slices.get(k)
+            if isinstance(kept, Rested):
+                self.slices[k] = kept.stowed(self.attic)
+            self._resting.discard(k)
 
     def forget(self, before: int) -> None:
         """Drop the slices that end at or before an instant."""

@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Self
 
+from indicators.attic import Attic
 from indicators.plan import LONGEST_SLICE, IndicatorPlan, Plan
 from indicators.retention import Retention, Use
 from indicators.slice_ring import SliceRing
@@ -86,11 +87,13 @@ def kind_of(stock: Stock, plan: Plan, metric: int) -> MetricKind:
     return replace(base, keep_ms=kept.kept + hold, raw_ms=raw)
 
 
-def ring_of(stock: Stock, plan: Plan, metric: int, origin: int) -> SliceRing:
+def ring_of(stock: Stock, plan: Plan, metric: int, origin: int, attic: Attic | None = None) -> SliceRing:
     """The empty slices and steps of a stock."""
     ring = SliceRing(stock.slice_ms, origin)
-    ring.tests = plan.tests(metric)
-    ring.tier = Tier(stock.grain, origin, stock.channels) if stock.channels else None
+    ring.tests, ring.attic = plan.tests(metric), attic
+    if stock.channels:
+        ring.tier = Tier(stock.grain, origin, stock.channels)
+        ring.tier.attic = attic
     return ring
 
 

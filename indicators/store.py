@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from indicators.key_table import KeyTable
 from indicators.latest import NEVER, Latest
 from indicators.points import NOWHERE
-from indicators.rested import Rested
+from indicators.rested import Kept
 from indicators.slice_ring import SliceRing
-from indicators.slices import Ints, Slice
+from indicators.slices import Ints
 from indicators.tiers import LAST, Last
 
 FOREVER = np.iinfo(np.int64).max
@@ -37,6 +37,8 @@ CHECKPOINTS = 3
 
 REST_AFTER = 3_600_000
 """How long slices stay as they are evaluated fastest: longer than most windows."""
+FRESH_STEPS = 26 * 3_600_000
+"""How long closed steps stay in memory: a day of windows, and what is a little late."""
 
 _COLUMNS = ("sensor", "cell", "period", "retired", "registered", "first", "lon", "lat")
 _FILL = {"first": FOREVER, "lon": NOWHERE, "lat": NOWHERE}
@@ -53,6 +55,8 @@ class MetricKind:
     """How far back a window end may ask, beyond some of the longest periods."""
     raw_ms: int = 0
     """How far back it may ask for single readings, where a tier keeps sums for longer; 0: for all."""
+    fresh_ms: int = 0
+    """How far back the slices of a window reach that no late record changes."""
     periods: int = HOLD_PERIODS
     """How many of the longest periods further back readings matter."""
 
@@ -230,7 +234,7 @@ class MetricStore:
             return min(self.ring.first_closed, min(self.ring.slices, default=1) - 1)
         return int(self.ring.number(np.array([position]))[0])
 
-    def _between(self, low: int, high: int) -> list[Slice | Rested | Last]:
+    def _between(self, low: int, high: int) -> list[Kept | Last]:
         steps, low = self.ring.closed_last(low, high)
         slices = self.ring.slices
         if high - low > len(slices):
@@ -254,6 +258,9 @@ class MetricStore:
             close(self, to - self.kind.raw_ms)
         self._forget_unused()
         self.ring.rest(to - REST_AFTER)
+        self.ring.stow(to - REST_AFTER - self.kind.fresh_ms)
+        if self.ring.tier is not None:
+            self.ring.tier.stow(to - FRESH_STEPS)
 
     def _forget_unused(self) -> None:
         """Drop slices and closed steps that no window can ask for any more."""

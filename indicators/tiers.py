@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from indicators.attic import Attic, Stored
 from indicators.narrow import Narrow, pack, unpack
 from indicators.shared_arrays import SharedArrays
 
@@ -62,7 +63,9 @@ class Tier:
         self.origin = origin
         self.channels = channels
         self.place = {channel: i for i, channel in enumerate(channels)}
-        self.steps: dict[int, Step] = {}
+        self.steps: dict[int, Step | Stored] = {}
+        self.attic: Attic | None = None
+        self._fresh: set[int] = set()
         self.changed: set[int] = set()
         self.until: int | None = None
         self._pool = SharedArrays()
@@ -93,10 +96,25 @@ class Tier:
         share = self._pool.share
         kept = tuple(Narrow(share(column.values), column.factor) for column in columns)
         self.steps[k] = Step(share(who.astype(np.int32)), kept)
+        self._fresh.add(k)
+
+    def _step(self, k: int) -> Step | None:
+        found = self.steps.get(k)
+        return found if found is None or isinstance(found, Step) else _unpacked(found.get())
+
+    def stow(self, before: int) -> None:
+        """Put the steps that end at or before an instant into the attic, if there is one."""
+        if self.attic is None:
+            return
+        keep = (before - self.origin) // self.length
+        for k in [k for k in self._fresh if k <= keep]:
+            if k in self.steps:
+                self.steps[k] = self.attic.put(self.dump(k))
+            self._fresh.discard(k)
 
     def sums(self, k: int, channel: Channel) -> tuple[NDArray[np.int32], Ints] | None:
         """The series of a step and their column, None where nobody had readings."""
-        found = self.steps.get(k)
+        found = self._step(k)
         return None if found is None else (found.who, found.columns[self.place[channel]].wide())
 
     def latest(self, low: int, high: int) -> list[Last]:
@@ -126,26 +144,32 @@ class Tier:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all steps, each array counted once."""
-        arrays = (a for step in self.steps.values() for a in (step.who, *(c.values for c in step.columns)))
+        """Bytes of all steps in memory, each array counted once."""
+        steps = [step for step in self.steps.values() if isinstance(step, Step)]
+        arrays = (a for step in steps for a in (step.who, *(c.values for c in step.columns)))
         return sum({id(array): array.nbytes for array in arrays}.values())
 
     # -- on disk ---------------------------------------------------------------------------------------
 
     @property
-    def kept(self) -> Mapping[int, Step]:
+    def kept(self) -> Mapping[int, object]:
         """All steps by number."""
         return self.steps
 
     def dump(self, k: int) -> bytes:
         """A step as bytes."""
         step = self.steps[k]
-        return pack([Narrow(step.who, 1), *step.columns])
+        return step.get() if not isinstance(step, Step) else pack([Narrow(step.who, 1), *step.columns])
 
     def load(self, k: int, data: bytes) -> None:
         """Take up a step that was dumped."""
-        who, *columns = unpack(data)
-        self._keep(k, who.values, columns)
+        step = _unpacked(data)
+        self._keep(k, step.who, step.columns)
+
+
+def _unpacked(data: bytes) -> Step:
+    who, *columns = unpack(data)
+    return Step(who.values.astype(np.int32), tuple(columns))
 
 
 class _Selected(Tier):
