@@ -43,7 +43,8 @@ LISTED = {
 class CityFrames:
     """A city in order of its own time.
 
-    ``readings``: sensor, metric, cell, period, hold, ts, value, next (ts of the next one of the series);
+    ``readings``: sensor, metric, cell, period, hold, ts, value, next (ts of the next one of the series),
+    retired;
     ``marks``: cell, ts, correct, one row per record checked; ``transitions``: case, kind, status, ts, cell
     (the case's), severity, sla (ms). ``cells``: all there are; window ends lie in ``first`` to ``last``.
     """
@@ -141,7 +142,7 @@ def metrics() -> pl.DataFrame:
 def _settled(valid: pl.DataFrame, records: Records) -> pl.DataFrame:
     rows = [astuple(r)[: len(LISTED)] for r in records.listed]
     listed = pl.DataFrame(rows, schema=LISTED, orient="row")
-    own = listed.unique("sensor", keep="last", maintain_order=True).select("sensor", "own_period")
+    own = listed.unique("sensor", keep="last", maintain_order=True).select("sensor", "own_period", "retired")
     series = ["sensor", "metric", "cell"]
     last = valid.unique([*series, "ts"], keep="last", maintain_order=True)
     period = pl.when(pl.col("own_period") > 0).then("own_period").otherwise("usual")
@@ -153,6 +154,7 @@ def _settled(valid: pl.DataFrame, records: Records) -> pl.DataFrame:
         hold=pl.when("reference").then(pl.lit(48 * HOUR)).otherwise(3 * pl.col("period")),
         value=(pl.col("value") / pl.col("resolution")).round() * pl.col("resolution"),
         next=pl.col("ts").shift(-1).over(series).fill_null(NEVER),
+        retired=pl.col("retired").fill_null(value=False),
     )
 
 

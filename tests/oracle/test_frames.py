@@ -215,10 +215,13 @@ def test_a_wrong_a_missing_and_a_surplus_value_are_all_found() -> None:
     assert unequal(right, right.head(-1)).height == unequal(right.head(-1), right).height == 1
 
 
-@pytest.mark.parametrize("name", ["frames.py", "frames_cases.py", "frames_windows.py"])
+SECOND = ("frames", "frames_cases", "frames_windows", "frames_sums", "frames_counts")
+
+
+@pytest.mark.parametrize("name", [f"{module}.py" for module in SECOND])
 def test_the_second_oracle_uses_neither_the_engine_nor_the_first_one(name: str) -> None:
     tree = ast.parse((FOLDER / name).read_text(encoding="utf-8"))
     modules = {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     ours = {m for m in modules if m.split(".")[0] in ENGINE | {"tests"}}
-    allowed = {f"tests.oracle.{m}" for m in ("records", "frames_cases", "frames_windows")}
+    allowed = {f"tests.oracle.{m}" for m in ("records", *SECOND)}
     assert ours <= allowed
