@@ -124,8 +124,8 @@ def same_values(work: Path, whole: Path) -> None:
 
 def same_alerts(work: Path, whole: Path) -> None:
     """All transitions are those of a replay, each once."""
-    end = pl.read_parquet(whole / "indicators.parquet")["window_end"].max()
-    last = int(end.timestamp() * 1000) - 2 * 3_600_000
+    ends = pl.read_parquet(whole / "indicators.parquet")["window_end"].dt.epoch("ms")
+    last = max(ends.to_list()) - 2 * 3_600_000
     told = {
         name: [line for line in path.read_bytes().splitlines() if json.loads(line)["decided_ts"] < last]
         for name, path in {"live": work / "out" / "alerts.jsonl", "whole": whole / "alerts.jsonl"}.items()

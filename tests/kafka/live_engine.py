@@ -88,6 +88,10 @@ class LiveEngine:
         """Recovery points that all processes together have taken since they were started."""
         return self.metrics(workers).get("yiwang_snapshot_seconds_count", 0.0)
 
+    def has_points(self, workers: int, least: float) -> bool:
+        """Whether all processes together have taken so many recovery points since they were started."""
+        return self.points(workers) >= least
+
     def read_so_far(self, workers: int = 1) -> float:
         """Records received."""
         found = self.metrics(workers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -87,7 +88,7 @@ def test_processes_that_die_and_other_numbers_of_them_leave_no_trace(
     try:
         for workers, how in ((2, "one"), (1, "all"), (4, "stop")):
             engine.start(workers)
-            engine.until(lambda n=workers: engine.points(n) >= 2 * n)
+            engine.until(partial(engine.has_points, workers, 2 * workers))
             if how == "one":
                 engine.kill_one()
                 engine.until(lambda: "all are started again" in engine.said())
