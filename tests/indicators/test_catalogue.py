@@ -15,6 +15,7 @@ from indicators.examples import example
 from indicators.expression import Apply, Const, Kind
 from indicators.functions import FUNCTIONS
 from indicators.reference import markdown
+from tests.oracle.recompute import RULES
 
 ROOT = Path(__file__).resolve().parents[2]
 MINUTE = 60_000
@@ -75,9 +76,19 @@ def test_shares_means_and_sums_of_readings_want_half_of_the_sensors() -> None:
     assert {i.min_coverage for i in Catalogue.load().indicators} == {0.0, 0.5}
 
 
-def test_what_measures_silence_needs_no_coverage() -> None:
-    silent = {i.id for i in Catalogue.load().indicators if i.entry.min_coverage == 0}
-    assert silent == {"iot_health.online_rate", "enterprise.emission_transmission_rate"}
+def test_what_measures_silence_and_the_worst_of_streets_need_no_coverage() -> None:
+    without = {i.id for i in Catalogue.load().indicators if i.entry.min_coverage == 0}
+    # A gauge that is silent in dry frost must not bar a warning of ice: it is a maximum (R11).
+    assert without == {
+        "iot_health.online_rate",
+        "enterprise.emission_transmission_rate",
+        "weather.road_icing_level",
+    }
+
+
+def test_every_indicator_wants_the_coverage_that_the_oracle_says() -> None:
+    found = {i.id: i.min_coverage for i in Catalogue.load().indicators}
+    assert found == {name: rule.min_coverage for name, rule in RULES.items()}
 
 
 def test_five_are_judged_early() -> None:
