@@ -19,7 +19,10 @@ from tests.oracle.records import LONG_AGO, Listed, Reading, Records, Transition
 
 @dataclass(frozen=True, slots=True)
 class Golden:
-    """One case: records and, per area (name -> cells), the value and level expected at ``at`` (epoch ms)."""
+    """One case: records and, per area (name -> cells), the value and level expected at ``at`` (epoch ms).
+
+    ``telling``: it is there to tell the formula from wrong versions of it.
+    """
 
     indicator: str
     name: str
@@ -30,6 +33,7 @@ class Golden:
     value: Mapping[str, float | None]
     level: Mapping[str, int | None]
     by_hand: str | None
+    telling: bool
 
     @property
     def cells(self) -> frozenset[str]:
@@ -61,6 +65,7 @@ def of_oracle(case: GoldenCase) -> Golden:
         value=case.value,
         level=case.level,
         by_hand=case.by_hand,
+        telling=case.file is not None and case.file.name == "telling_cases.toml",
     )
 
 
