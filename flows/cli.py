@@ -9,6 +9,7 @@ import typer
 from flows import (
     demo_command,
     detect_command,
+    doctor_command,
     history_command,
     import_command,
     replay_command,
@@ -35,6 +36,7 @@ app.command("replay", epilog=replay_command.EPILOG)(replay_command.replay)
 app.command("simulate", epilog=simulate_command.EPILOG)(simulate_command.simulate)
 app.command("score", epilog=score_command.EPILOG)(score_command.score)
 app.command("run", epilog=run_command.EPILOG)(run_command.run)
+app.command("doctor", epilog=doctor_command.EPILOG)(doctor_command.doctor)
 app.command("history", cls=history_command.PlotCommand, epilog=history_command.EPILOG)(
     history_command.history
 )
