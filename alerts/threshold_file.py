@@ -94,7 +94,8 @@ def _content(content: Mapping[str, Any], known: Mapping[str, Indicator]) -> Iter
     for key in content:
         if key != "override":
             hint = closest(key, ("override",)) or "; write [[override]]"
-            yield "", _Wrong((key,), f"is no table of thresholds{hint}", on_key=True)
+            path: Keys = (key, 0) if isinstance(content[key], list) else (key,)
+            yield "", _Wrong(path, f"is no table of thresholds{hint}", on_key=True)
     tables = content.get("override", [])
     if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
         yield "", _Wrong(("override",), "write [[override]], with two brackets", on_key=True)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json as json_text
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from alerts.threshold_file import check_thresholds
 from flows.catalogue_estimate import assumption, estimate_lines, estimates, series_count
 from flows.catalogue_options import Lang, Language, named
+from flows.change import texts_of
+from flows.replay_command import existing
 from indicators import check
 from indicators.catalogue import Catalogue
 from indicators.check import CheckedFiles, Fault
@@ -23,6 +27,8 @@ EPILOG = """Examples:
   yiwang catalogue check my_city/ --json
 
   yiwang catalogue check my_city/ --sensors sensors.csv
+
+  yiwang catalogue check my_city/ --thresholds thresholds.toml
 
 Then it tells which aggregates the shipped catalogue keeps already (values at once), which have to warm up,
 and what every indicator costs.
@@ -46,7 +52,13 @@ _WORDS = {
 
 
 def check_files(
-    paths: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Catalogue files or folders.")],
+    paths: Annotated[
+        list[Path] | None, typer.Argument(metavar="FILE...", help="Catalogue files or folders.")
+    ] = None,
+    thresholds: Annotated[
+        Path | None,
+        typer.Option(metavar="F", help="Thresholds of some areas at some times, too.", show_default=False),
+    ] = None,
     series: Annotated[
         int, typer.Option(min=0, metavar="N", help="Series of every metric that costs are told for.")
     ] = 1000,
@@ -58,8 +70,10 @@ def check_files(
     lang: Lang = Language.en,
 ) -> None:
     """Check catalogue files: every fault at once, with its place, what was found and the nearest name."""
-    found = named(paths)
-    checked = check.check_files(found, Metrics.load())
+    if not paths and thresholds is None:
+        raise typer.BadParameter("name a catalogue file or folder, or --thresholds", param_hint="FILE...")
+    found = named(paths or [])
+    checked = _with_thresholds(check.check_files(found, Metrics.load()), existing(thresholds, "thresholds"))
     try:
         told = estimates(checked.indicators, series_count(sensors, series)) if not checked.faults else []
     except (OSError, ValueError) as error:
@@ -67,12 +81,25 @@ def check_files(
     if json:
         typer.echo(json_text.dumps(_object(checked) | {"estimates": told}, ensure_ascii=False, indent=2))
     else:
-        _print(checked, found, lang)
+        _print(checked, [*found, *([thresholds] if thresholds else [])], lang)
         if told:
             typer.echo("\n".join(estimate_lines(told, lang)))
             typer.echo(assumption(sensors, series, lang))
     if checked.faults:
         raise typer.Exit(1)
+
+
+def _with_thresholds(checked: CheckedFiles, path: Path | None) -> CheckedFiles:
+    """The same with the faults of a file of thresholds, for the shipped indicators and those checked."""
+    if path is None:
+        return checked
+    shipped = Catalogue.load()
+    known = {i.id: i for i in (*shipped.indicators, *checked.indicators)}
+    try:
+        faults = check_thresholds(texts_of(path), replace(shipped, indicators=tuple(known.values())))
+    except (OSError, UnicodeDecodeError) as error:
+        raise typer.BadParameter(f"{path} cannot be read: {error}", param_hint="--thresholds") from error
+    return replace(checked, faults=(*checked.faults, *faults))
 
 
 def _print(checked: CheckedFiles, found: Sequence[Path], lang: Language) -> None:

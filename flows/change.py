@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 Files = tuple[tuple[str, str], ...]
 """Names and texts of some files."""
@@ -23,3 +24,15 @@ class Change:
     effective: int
     catalogue: Files = ()
     thresholds: Files = ()
+
+
+def texts_of(path: Path | None) -> Files:
+    """Names and texts of the ``*.toml`` files of a folder, or of one file; none where there is no path.
+
+    Raises:
+        OSError, UnicodeDecodeError: a file cannot be read.
+    """
+    if path is None:
+        return ()
+    found = sorted(path.glob("*.toml")) if path.is_dir() else [path]
+    return tuple((str(one), one.read_text(encoding="utf-8")) for one in found)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from alerts.threshold_file import check_thresholds
 from flows.batches import FINAL
-from flows.change import Change, Files
+from flows.change import Change, texts_of
 from flows.pieces import BEFORE, MAX_DISORDER, Clock, ControlPiece
 from flows.records import Item
 from indicators.catalogue import Catalogue, CatalogueError, files
@@ -26,18 +26,6 @@ CONTROL = "control"
 
 STEP = 60_000
 """Changes take effect on full minutes, ms: every slice of a minute or longer may end there."""
-
-
-def texts_of(path: Path | None) -> Files:
-    """Names and texts of the ``*.toml`` files of a folder, or of one file; none where there is no path.
-
-    Raises:
-        OSError, UnicodeDecodeError: a file cannot be read.
-    """
-    if path is None:
-        return ()
-    found = sorted(path.glob("*.toml")) if path.is_dir() else [path]
-    return tuple((str(one), one.read_text(encoding="utf-8")) for one in found)
 
 
 def base_of(catalogue: Path | None, thresholds: Path | None) -> Change:

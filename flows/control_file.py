@@ -16,8 +16,8 @@ import msgspec
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from flows.batches import FINAL
-from flows.change import Change, Files
-from flows.control import CONTROL, Changes, texts_of
+from flows.change import Change, Files, texts_of
+from flows.control import CONTROL, Changes
 from flows.failures import noted
 from flows.records import Item
 from flows.wire import parse_time

@@ -24,8 +24,8 @@ import msgspec
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from flows.batches import FINAL
-from flows.change import Change
-from flows.control import CONTROL, Changes, base_of, texts_of
+from flows.change import Change, texts_of
+from flows.control import CONTROL, Changes, base_of
 from flows.failures import noted
 from flows.pieces import BEFORE
 from flows.records import Item

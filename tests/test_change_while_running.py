@@ -12,6 +12,7 @@ import polars as pl
 import pytest
 
 from flows.replay import replay
+from tests.redis_servers import hash_of, keys_of, redis_server
 from tests.replays import (
     MORNING,
     counts,
@@ -205,3 +206,63 @@ def seen(out: Path) -> int:
     """How many catalogues the alerts so far were decided by."""
     text = b"".join(path.read_bytes() for path in (out / ".parts").glob("alerts*"))
     return len(set(re.findall(rb'"catalogue_hash":"(\w+)"', text)))
+
+
+@pytest.mark.parametrize("batch_size", [10_000, 23])
+def test_thresholds_change_levels_alone_and_only_where_and_when_they_hold(
+    city: Path, plain: Path, tmp_path: Path, batch_size: int
+) -> None:
+    name = "gas.leak_lel_max"
+    levels = rows(plain).filter((pl.col("indicator") == name) & (pl.col("level") > 0))
+    cell = levels.filter((pl.col("kind") == "cell") & (pl.col("end") > EDITED))["area"][0]
+    text = f'[[override]]\nindicator = "{name}"\ncells = ["{cell}"]\nlevels = {{ red = {{ raise = 1000 }}, '
+    text += "orange = { raise = 900 }, yellow = { raise = 800 }, blue = { raise = 700 } }\n"
+    (tmp_path / "t.toml").write_text(text, encoding="utf-8")
+    lines = [{"ts": EDITED, "thresholds": "t.toml"}, {"ts": REMOVED, "thresholds": None}]
+    (tmp_path / "control.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    out = tmp_path / "out"
+    replay(replay_options(city, out, control=tmp_path / "control.jsonl", batch_size=batch_size))
+    begin, end = ((at // MINUTE + 1) * MINUTE for at in (EDITED, REMOVED))
+    there = (pl.col("indicator") == name) & (pl.col("area") == cell)
+    held = there & (pl.col("end") > begin) & (pl.col("end") <= end)
+    assert rows(out).drop("level").equals(rows(plain).drop("level"))
+    assert rows(out).filter(~held).equals(rows(plain).filter(~held))
+    assert rows(plain).filter(held & (pl.col("level") > 0)).height > 0
+    assert rows(out).filter(held)["level"].to_list() == [0] * rows(plain).filter(held).height
+    eased = [one for one in alerts(out) if one["area"] == cell and one["decided_ts"] == begin + MINUTE]
+    assert [one["transition"] for one in eased if one["indicator"] == name] == ["cleared"]
+    assert [one["threshold"] for one in eased if one["indicator"] == name] == [pytest.approx(695, abs=5)]
+
+
+def test_redis_forgets_what_is_gone_and_knows_the_catalogue_in_force(city: Path, tmp_path: Path) -> None:
+    (tmp_path / "control.jsonl").write_text(
+        json.dumps({"ts": ADDED, "catalogue": str(city / "added")})
+        + "\n"
+        + json.dumps({"ts": EDITED, "catalogue": None, "thresholds": str(city / "night.toml")})
+        + "\n"
+    )
+    (city / "night.toml").write_text(
+        '[[override]]\nindicator = "gas.leak_lel_max"\nhours = "22-6"\nlevels = { red = { raise = 60 } }\n'
+    )
+    control = tmp_path / "control.jsonl"
+    with redis_server() as server:
+        replay(replay_options(city, tmp_path / "out", control=control, redis=server.url))
+        fields = {
+            name
+            for kind in ("cell", "area")
+            for key in keys_of(server.url, f"yw:{kind}:*")
+            for name in hash_of(server.url, key)
+        }
+        ranked = keys_of(server.url, "yw:rank:*")
+        meta = hash_of(server.url, "yw:meta")
+    assert "gas.leak_lel_max" in fields
+    assert not {name for name in fields if name.startswith("own.")}
+    assert "yw:rank:gas.leak_lel_max" in ranked
+    assert not [key for key in ranked if key.startswith("yw:rank:own.")]
+    last = (tmp_path / "out" / "alerts.jsonl").read_text(encoding="utf-8").splitlines()
+    hashes = {
+        json.loads(line)["catalogue_hash"]
+        for line in last
+        if json.loads(line)["decided_ts"] > EDITED + MINUTE
+    }
+    assert {meta["catalogue_hash"]} == hashes
