@@ -15,7 +15,7 @@ LONGEST_WAIT = 0.1
 
 @dataclass(slots=True)
 class Pace:
-    """``speed`` seconds of event time a second, None for as fast as possible.
+    """``speed`` seconds of event time a second, None for as fast as possible, as all is up to ``after``.
 
     >>> now = 0.0
     >>> pace = Pace(60.0, clock=lambda: now)
@@ -25,11 +25,12 @@ class Pace:
 
     speed: float | None
     clock: Callable[[], float] = time.monotonic
+    after: int = BEFORE
     _begin: tuple[float, int] | None = field(default=None, init=False)
 
     def ahead(self, event_ms: int) -> float:
         """How long to wait, at most ``LONGEST_WAIT``, since records up to ``event_ms`` have been read."""
-        if self.speed is None or event_ms in {BEFORE, FINAL}:
+        if self.speed is None or event_ms in {BEFORE, FINAL} or event_ms <= self.after:
             return 0.0
         if self._begin is None:
             self._begin = self.clock(), event_ms

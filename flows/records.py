@@ -75,7 +75,7 @@ class ReplayPart(StatefulSourcePartition[Item, bytes]):
         self._readers = [self._routed(i) for i in range(len(self._files))]
         self._beginning = Beginning()
         self._heard: set[int] = set()
-        self._pace = Pace(settings.speed)
+        self._pace = Pace(settings.speed, after=settings.shown)
         self._wait = 0.0
         self._told = BEFORE
         self._finished = False
@@ -324,6 +324,7 @@ class ReplaySource(FixedPartitionedSource[Item, bytes]):
     stop_after: str | None = None
     speed: float | None = None
     durable: bool = False
+    shown: int = BEFORE
 
     def list_parts(self) -> list[str]:
         """The one part."""

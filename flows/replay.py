@@ -32,6 +32,7 @@ from flows.explain_watch import watches
 from flows.incident_step import desk_of
 from flows.inputs import Input
 from flows.no_control import NoControl
+from flows.pieces import BEFORE
 from flows.processes import run_processes
 from flows.profile import SECONDS
 from flows.progress import reading_bar
@@ -43,6 +44,7 @@ from flows.roll import Roll
 from flows.router import Lanes
 from flows.snapshots import COSTS, Costs
 from flows.steps import CITY, Run
+from flows.warm import first_time, recording
 from geo.areas import Areas
 from geo.cells import BeidouGrid, CellSystem, PolygonGrid
 from indicators.calendar import Calendar
@@ -71,6 +73,7 @@ class ReplayOptions:
     indicators: list[str] = field(default_factory=list)
     thresholds: Path | None = None
     control: Path | None = None
+    warm: Path | None = None
     out: Path
     speed: float | None = None
     redis: str = "none"
@@ -149,8 +152,16 @@ def flow_of(options: ReplayOptions, progress: Callable[[int], None]) -> Dataflow
     lanes = Lanes(lane_count(options), city.grid)
     desk = desk_of(city, options.routing, options.sla)
     editions = Editions(city, options.indicators) if options.control is not None else None
-    watch = watches(city, options.explain, options.out)
-    run = Run(city, lanes, options.recovery, desk, watch, editions=editions, attic=options.out / PARTS)
+    run = Run(
+        city,
+        lanes,
+        options.recovery,
+        desk,
+        watches(city, options.explain, options.out),
+        editions=editions,
+        attic=options.out / PARTS,
+        shown=shown_after(options),
+    )
     durable = options.recovery is not None
     taps: tuple[Tap, ...] = ()
     if options.redis != "none":
@@ -167,6 +178,7 @@ def flow_of(options: ReplayOptions, progress: Callable[[int], None]) -> Dataflow
             options.stop_after,
             options.speed,
             durable,
+            shown_after(options),
         ),
         control=NoControl() if editions is None else ControlFile(script_of(options).changes, lanes.shards),
         rejects=LineFiles(options.out, "rejects", [PART], reject_line, durable=durable),
@@ -209,11 +221,20 @@ def lane_count(options: ReplayOptions) -> int:
 
 
 def _inputs(options: ReplayOptions) -> tuple[Input, ...]:
+    readings = [*recording(options.warm, "readings"), *options.readings]
+    events = [*recording(options.warm, "events"), *options.events]
     return (
-        *(Input(path, "readings") for path in options.readings),
-        *(Input(path, "events") for path in options.events),
+        *(Input(path, "readings") for path in readings),
+        *(Input(path, "events") for path in events),
         *(Input(path, "feedback") for path in options.feedback),
     )
+
+
+def shown_after(options: ReplayOptions) -> int:
+    """Windows that end after this instant are published: all, or those after a recording that warms up."""
+    if options.warm is None:
+        return BEFORE
+    return first_time(_inputs(replace(options, warm=None)))
 
 
 def roll_of(options: ReplayOptions, grid: CellSystem) -> Roll:
@@ -366,6 +387,7 @@ def options_from(raw: dict[str, Any]) -> ReplayOptions:
         "catalogue",
         "thresholds",
         "control",
+        "warm",
         "routing",
         "sla",
         "recovery",

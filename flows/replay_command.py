@@ -71,6 +71,9 @@ def replay(
     control: Annotated[
         Path | None, typer.Option(metavar="F", help="Changes of these files on the way, JSON lines.")
     ] = None,
+    warm: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="A recording that fills histories before; not shown.")
+    ] = None,
     indicator: Annotated[
         list[str] | None,
         typer.Option(metavar="ID", help="Compute only this, or what fits, such as 'air.*'; repeatable."),
@@ -137,6 +140,7 @@ def replay(
         catalogue=existing(catalogue, "catalogue"),
         thresholds=existing(thresholds, "thresholds"),
         control=existing(control, "control"),
+        warm=existing(warm, "warm"),
         indicators=indicator or [],
         speed=_pace(speed),
         redis=_redis(redis),

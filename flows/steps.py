@@ -34,6 +34,7 @@ from flows.records import PART, Item
 from flows.router import Lanes
 from flows.shard_lane import ShardLane
 from flows.snapshots import freeze, thaw
+from flows.warm import shown_frame, shown_incidents, shown_transitions
 
 Batch = tuple[Iterable[Item], bool]
 CITY = "city"
@@ -55,6 +56,8 @@ class Run:
     editions: Editions | None = None
     """How to build the city after a change; None: it does not change."""
     attic: Path | None = None
+    shown: int = BEFORE
+    """Windows that end later are published."""
 
     def steps(self) -> Steps:
         """Builders for the flow."""
@@ -64,6 +67,12 @@ class Run:
             areas=lambda state: AreasShell(self, state),
             incidents=lambda state: IncidentsShell(self, state),
         )
+
+    def outgoing(self, part: str, out: Published, moves: Moves) -> list[Item]:
+        """What a lane or the area step has to publish, and to tell the incidents."""
+        shown = (shown_frame(frame, self.shown) for frame in out.frames)
+        values = [Item("value", part, frame) for frame in shown if frame is not None]
+        return [*values, Item("alert", CITY, moves)]
 
     def frozen(self, key: str, state: Callable[[], Any]) -> bytes:
         """The snapshot of a step, empty where nothing is kept."""
@@ -160,7 +169,7 @@ class ShardShell(StatefulBatchLogic[Item, Item, Any]):
             items: list[Item] = []
             for out, piece in lane.take(held):
                 moves = Moves(lane.name, piece.clock, out.transitions, piece.edition, piece.change)
-                items += [Item("area", CITY, piece), *_outgoing(lane.name, out, moves)]
+                items += [Item("area", CITY, piece), *self._run.outgoing(lane.name, out, moves)]
             return items, StatefulBatchLogic.RETAIN
 
     def _controlled(self, lane: ShardLane) -> bool:
@@ -210,7 +219,7 @@ class AreasShell(StatefulBatchLogic[Item, Item, Any]):
         with timed("areas"):
             items: list[Item] = []
             for out, moves in self._step.take([item.piece for item in values]):
-                items += _outgoing(AREAS, out, replace(moves, transitions=out.transitions))
+                items += self._run.outgoing(AREAS, out, replace(moves, transitions=out.transitions))
             return items, False
 
     @noted()
@@ -237,8 +246,8 @@ class IncidentsShell(StatefulBatchLogic[Item, Item, Any]):
         with timed("incidents"):
             handled = self._step.take([item.piece for item in values])
         out = [
-            Item("alert", CITY, handled.transitions),
-            Item("incident", CITY, handled.incidents),
+            Item("alert", CITY, shown_transitions(handled.transitions, self._run.shown)),
+            Item("incident", CITY, shown_incidents(handled.incidents, self._run.shown)),
             Item("reject", PART, handled.rejects),
         ]
         return [item for item in out if item.piece], False
@@ -247,7 +256,3 @@ class IncidentsShell(StatefulBatchLogic[Item, Item, Any]):
     def snapshot(self) -> bytes:
         """All incidents, and feedback that waits."""
         return self._run.frozen("incidents", self._step.state)
-
-
-def _outgoing(part: str, out: Published, moves: Moves) -> list[Item]:
-    return [*(Item("value", part, frame) for frame in out.frames), Item("alert", CITY, moves)]
