@@ -194,7 +194,7 @@ def test_crashes_amid_changes_leave_no_trace(city: Path, changed: Path, tmp_path
     more = ("--snapshot-every=0.1", "--batch-size=20", f"--recovery={recovery}", f"--control={control}")
     for workers, catalogues in ((1, 2), (2, 3)):
         with start_replay(city, out, *more, f"--workers={workers}") as run:
-            running_until(run, lambda n=catalogues: seen(out) >= n)  # type: ignore[misc]
+            running_until(run, lambda n=catalogues: seen(out) >= n, 200)  # type: ignore[misc]
             run.kill()
             run.communicate()
     replay(replay_options(city, out, recovery=recovery, snapshot_every=0.1, batch_size=50, control=control))
