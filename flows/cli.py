@@ -10,6 +10,7 @@ from flows import (
     demo_command,
     detect_command,
     doctor_command,
+    explain_command,
     history_command,
     import_command,
     replay_command,
@@ -37,6 +38,7 @@ app.command("simulate", epilog=simulate_command.EPILOG)(simulate_command.simulat
 app.command("score", epilog=score_command.EPILOG)(score_command.score)
 app.command("run", epilog=run_command.EPILOG)(run_command.run)
 app.command("doctor", epilog=doctor_command.EPILOG)(doctor_command.doctor)
+app.command("explain", epilog=explain_command.EPILOG)(explain_command.explain)
 app.command("history", cls=history_command.PlotCommand, epilog=history_command.EPILOG)(
     history_command.history
 )
