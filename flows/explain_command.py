@@ -1,4 +1,4 @@
-"""``yiwang explain``: why an incident is there: what was measured, which threshold it passed, what came then."""
+"""``yiwang explain``: why an incident is there: what was measured, the threshold it passed, what followed."""
 
 import json as json_text
 from collections.abc import Mapping
