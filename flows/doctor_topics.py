@@ -45,10 +45,21 @@ class Known:
 def topics(known: Known, needs: list[Need], workers: int) -> Findings:
     """All findings on the topics that are needed."""
     missing = [need for need in needs if need.topic not in known.topics]
-    if missing:
-        yield _missing(known, missing)
+    inputs = [need.topic for need in missing if need.use == "in"]
+    if inputs:
+        yield _missing(known, inputs)
+    if outputs := [need.topic for need in missing if need.use != "in"]:
+        names = ", ".join(outputs)
+        yield warning(
+            "kafka.outputs",
+            (f"there is no topic {names}", f"缺少主题 {names}"),
+            (
+                "correct the names in [kafka]; else the engine makes them as the brokers make topics",
+                "请核对 [kafka] 中的主题名；否则引擎会按 broker 的缺省设置创建",
+            ),
+        )
     there = [need for need in needs if need.topic in known.topics]
-    if there and not missing:
+    if there and not inputs:
         names = ", ".join(need.topic for need in there)
         yield ok("kafka.topics", f"{names} are there", f"{names} 均存在")
     yield from _partitions(known, there, workers)
@@ -67,16 +78,16 @@ def topics(known: Known, needs: list[Need], workers: int) -> Findings:
             yield from _size(known, need, options)
 
 
-def _missing(known: Known, missing: list[Need]) -> Finding:
-    names = ", ".join(need.topic for need in missing)
+def _missing(known: Known, missing: list[str]) -> Finding:
+    names = ", ".join(missing)
     server = next(iter(known.brokers.values()), "HOST:PORT")
     command = f"kafka-topics.sh --bootstrap-server {server} --create --partitions 4 --topic NAME"
     return wrong(
         "kafka.topics",
         (f"there is no topic {names}", f"缺少主题 {names}"),
         (
-            f"correct the names in [kafka], or make them (one partition will do but for readings): {command}",
-            f"改正 [kafka] 中的主题名，或创建主题（读数主题以外 1 个分区即可）：{command}",
+            f"correct the names in [kafka], or make them: {command}",
+            f"改正 [kafka] 中的主题名，或创建主题：{command}",
         ),
     )
 

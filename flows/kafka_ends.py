@@ -15,9 +15,12 @@ LETTERS = "dlq"
 
 
 def kafka_taps(
-    section: KafkaSection, city: City, shards: list[str], settings: SinkSettings
+    section: KafkaSection, city: City, shards: list[str], settings: SinkSettings, *, letters: bool
 ) -> tuple[Tap, ...]:
-    """The readers that write a run's results to the topics of its configuration."""
+    """The readers that write a run's results to the topics of its configuration.
+
+    ``letters``: records come from topics, so rejects go to dead letters, if the configuration wants it.
+    """
     name = city.areas.city["id"]
     taps = []
     if section.alerts:
@@ -35,11 +38,11 @@ def kafka_taps(
             return ValueMessages(indicators, part, section.indicator_kinds)
 
         taps.append(Tap("values_kafka", "values", KafkaSink(settings, [*shards, AREAS], values)))
-    if section.dead_letters:
+    if letters and section.dead_letters:
 
-        def letters(part: str) -> Content:
+        def rejects(part: str) -> Content:
             del part
             return DeadLetters(section.inputs().values())
 
-        taps.append(Tap("rejects_kafka", "rejects", KafkaSink(settings, [LETTERS], letters)))
+        taps.append(Tap("rejects_kafka", "rejects", KafkaSink(settings, [LETTERS], rejects)))
     return tuple(taps)

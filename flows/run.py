@@ -33,7 +33,7 @@ from flows.redis_feedback import RedisFeedback
 from flows.replay import ReplayOptions, city_of, lane_count, run_flow
 from flows.router import Lanes
 from flows.run_metrics import EngineFigures
-from flows.run_options import base, options_of, parts_of, prepared
+from flows.run_options import base, is_kafka, options_of, parts_of, prepared
 from flows.run_records import RecordSource
 from flows.run_source import LivePart
 from flows.run_stop import Stop
@@ -130,7 +130,11 @@ class Engine:
             kafka = kafka_settings(self.config.kafka, waiting=self.waits)
             check(kafka)
             written = SinkSettings(kafka, durable=durable, timed=timed)
-            taps = (*kafka_taps(self.config.kafka, city, lanes.shards, written), *taps)
+            letters = is_kafka(self.config)
+            taps = (
+                *kafka_taps(self.config.kafka, city, lanes.shards, written, letters=letters),
+                *taps,
+            )
         if redis is not None:
             settings = redis_settings(redis, durable=durable)
             settings = replace(settings, keys=Keys(self.config.redis.prefix), waiting=self.waits)

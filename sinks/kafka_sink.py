@@ -20,12 +20,18 @@ from typing import Any, Protocol
 
 import msgspec
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
-from tenacity import Retrying, retry_if_exception_type
+from tenacity import RetryCallState, Retrying, retry_if_exception_type
 from tenacity.wait import wait_exponential_jitter
 
 from sinks.kafka_link import KafkaAdmin
 from sinks.kafka_reader import KafkaReader
-from sinks.kafka_types import KafkaAwayError, KafkaSettings, Message, Outgoing, Place
+from sinks.kafka_types import (
+    KafkaAwayError,
+    KafkaSettings,
+    Message,
+    Outgoing,
+    Place,
+)
 from sinks.kafka_writer import KafkaWriter
 
 LOG = logging.getLogger("yiwang.kafka")
@@ -91,12 +97,13 @@ class KafkaPart(StatefulSinkPartition[Any, Snapshot]):
 
     def __post_init__(self) -> None:
         self._writer = KafkaWriter(self.settings.kafka, self.settings.patience)
-        if not self.content.once or not self.settings.durable:
-            return
         patient(self.settings, self._find)
 
     def _find(self) -> None:
-        """Where the topics end; after a crash also what they have got since the snapshot."""
+        """Make the topics that are missing; where they end, and what they have got since the snapshot."""
+        _make_missing(self.settings.kafka, self.content.topics)
+        if not self.content.once or not self.settings.durable:
+            return
         ends = topic_ends(self.settings.kafka, self.content.topics)
         if self.resume is not None:
             state = _state(self.resume)
@@ -174,7 +181,7 @@ def patient(settings: SinkSettings, work: Callable[[], None]) -> None:
         stop=lambda state: (
             settings.patience is not None and (state.seconds_since_start or 0.0) > settings.patience
         ),
-        before_sleep=lambda state: LOG.warning("waiting: %s", state.outcome and state.outcome.exception()),
+        before_sleep=_tell,
         reraise=True,
     )
     try:
@@ -182,6 +189,20 @@ def patient(settings: SinkSettings, work: Callable[[], None]) -> None:
     except KafkaAwayError:
         with settings.kafka.waiting("kafka"):
             again(work)
+
+
+def _tell(state: RetryCallState) -> None:
+    if state.attempt_number == 1 and state.outcome is not None:
+        LOG.warning("waiting for Kafka / 等待 Kafka 恢复: %s", state.outcome.exception())
+
+
+def _make_missing(settings: KafkaSettings, topics: Sequence[str]) -> None:
+    """Make the topics that are not there, as wide and as safe as the brokers make them by themselves."""
+    admin = KafkaAdmin(settings)
+    known = admin.topics()
+    for topic in topics:
+        if topic not in known and admin.create(topic, -1, -1):
+            LOG.warning("made the topic %s, which was not there / 已创建缺少的主题", topic)
 
 
 def topic_ends(settings: KafkaSettings, topics: Sequence[str]) -> dict[Place, int]:

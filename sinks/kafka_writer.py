@@ -104,7 +104,11 @@ class KafkaWriter:
             else:
                 raise self._refused(one, error)
         if again:
-            LOG.warning("Kafka %s: beginning anew: %s", self._settings.servers, self._hearing.said)
+            LOG.warning(
+                "Kafka %s: a new producer goes on / 更换生产者后继续: %s",
+                self._settings.servers,
+                self._hearing.said,
+            )
             self._producer = self._make(self._settings, self._more, self._hearing)
         return again
 
@@ -129,10 +133,10 @@ class KafkaWriter:
         while busy():
             self._producer.poll(_TURN)
             if busy() and time.monotonic() - begun > _NOTICED:
-                LOG.warning("waiting for Kafka %s: %s", self._settings.servers, self._why())
+                LOG.warning("waiting for Kafka %s / 等待 Kafka 恢复: %s", self._settings.servers, self._why())
                 with self._settings.waiting("kafka"):
                     self._wait_long(busy, begun)
-                LOG.warning("Kafka %s answers again", self._settings.servers)
+                LOG.warning("Kafka %s answers again / Kafka 已恢复", self._settings.servers)
         self._hearing.said = ""
 
     def _wait_long(self, busy: Callable[[], bool], begun: float) -> None:

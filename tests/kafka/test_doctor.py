@@ -57,14 +57,19 @@ def kept(redis: RedisServer) -> Iterator[str]:
     ask(redis.url, *right)
 
 
+@pytest.fixture(scope="module")
+def names(real_kafka: Cluster) -> dict[str, str]:
+    """Topics as they should be; a test that spoils one makes its own."""
+    kinds = ("readings", "events", "feedback")
+    made: dict[str, str] = {kind: real_kafka.topic(2) for kind in (*kinds, "alerts")}
+    for kind in kinds:
+        real_kafka.topic(name=made[kind] + ".dlq")
+    return made
+
+
 @pytest.fixture
-def healthy(real_kafka: Cluster, kept: str, city: Path, tmp_path: Path) -> Options:
-    """A configuration without a fault, its topics made."""
-    names: dict[str, str] = {
-        kind: real_kafka.topic(2) for kind in ("readings", "events", "feedback", "alerts")
-    }
-    for kind in ("readings", "events", "feedback"):
-        real_kafka.topic(name=names[kind] + ".dlq")
+def healthy(real_kafka: Cluster, kept: str, city: Path, tmp_path: Path, names: dict[str, str]) -> Options:
+    """A configuration without a fault."""
     return {
         "city": {"sensors": str(city / "sensors.csv"), "areas": str(city / "areas.geojson")},
         "engine": {"out": str(tmp_path / "out"), "recovery": str(tmp_path / "state"), "workers": 2},
@@ -133,7 +138,7 @@ def test_nothing_is_said_of_a_set_up_that_is_right(healthy: Options, tmp_path: P
 
 
 def test_it_speaks_chinese_and_english(healthy: Options, tmp_path: Path) -> None:
-    healthy["kafka"]["alerts"] = "nowhere"
+    healthy["kafka"]["readings"] = "nowhere"
     chinese = doctor(healthy, tmp_path, "--lang", "zh", "--no-probe")
     assert "缺少主题 nowhere" in chinese.stdout
     assert "怎么办" in chinese.stdout
@@ -187,7 +192,11 @@ HOST: dict[str, tuple[Change, dict[str, str]]] = {
     "a registry with longitude and latitude swapped": (_swapped, {"city.sensors": "wrong"}),
     "a recovery folder that cannot be made": (_under_a_file, {"recovery.folder": "wrong"}),
     "a port that is taken": (_taken, {"ports": "wrong"}),
-    "a topic that is missing": (_set("kafka", events="nowhere"), {"kafka.topics": "wrong"}),
+    "a topic that is missing": (
+        _set("kafka", events="nowhere"),
+        {"kafka.topics": "wrong", "kafka.outputs": "warning"},
+    ),
+    "a topic of results that is missing": (_set("kafka", alerts="nowhere"), {"kafka.outputs": "warning"}),
     "fewer partitions than processes": (_set("engine", workers=3), {"kafka.partitions": "warning"}),
     "an option nobody knows": (_set("kafka", settings={"linger": 5}), {"kafka.settings": "wrong"}),
     "brokers spoken to in another protocol": (
@@ -263,7 +272,9 @@ def test_a_topic_that_cannot_be_written_for_want_of_copies_is_found(
 def test_messages_that_were_deleted_unread_are_counted(
     healthy: Options, real_kafka: Cluster, tmp_path: Path
 ) -> None:
-    topic, group = healthy["kafka"]["readings"], healthy["kafka"]["group"]
+    topic, group = real_kafka.topic(2), healthy["kafka"]["group"]
+    real_kafka.topic(name=topic + ".dlq")
+    healthy["kafka"]["readings"] = topic
     with KafkaWriter(real_kafka.settings) as writer:
         writer.send([Outgoing(topic, b"x", partition=0) for _ in range(20)])
     with KafkaReader(real_kafka.settings, group) as reader:

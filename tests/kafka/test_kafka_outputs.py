@@ -20,7 +20,6 @@ import pytest
 
 from flows.config_file import toml
 from flows.replay import replay
-from sinks.kafka_link import KafkaAdmin
 from tests.kafka.broker import Cluster
 from tests.kafka.topics import content, values
 from tests.replays import make_city, replay_options, running_until, still_runs_after
@@ -122,16 +121,3 @@ def assert_values(whole: Path, tables: list[pa.Table]) -> None:
     assert newest.join(expected, on=key, how="anti").is_empty()
     for column in ("value", "level", "n", "coverage", "status"):
         assert both[column].equals(both[f"{column}_right"]), column
-
-
-@pytest.mark.slow
-def test_an_engine_whose_topics_are_missing_says_which(
-    city: Path, tmp_path: Path, real_kafka: Cluster
-) -> None:
-    config = configured(city, tmp_path, real_kafka, "missing-alerts", real_kafka.topic())
-    config.write_text(config.read_text() + "\n[kafka.settings]\n'topic.metadata.propagation.max.ms' = 300\n")
-    with started(config) as run:
-        _, said = run.communicate(timeout=120)
-    assert run.returncode == 1, said.decode()
-    assert "refused a message to 'missing-alerts'" in said.decode()
-    assert "missing-alerts" not in KafkaAdmin(real_kafka.settings).topics()
