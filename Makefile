@@ -8,7 +8,7 @@ ARGS ?=
 .DEFAULT_GOAL := help
 
 help:            ## show the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
 demo: $(STAMP)   ## a city in a rainstorm, live; options by ARGS="..."
 	@$(BIN)/yiwang demo $(ARGS)
@@ -24,6 +24,12 @@ check: $(STAMP)  ## style, types, the catalogue files
 
 oracle: $(STAMP) ## random cities against the oracle; ARGS="--minutes 60 --jobs 2"
 	@$(BIN)/python -m tests.oracle.many_cities $(ARGS)
+
+chaos: $(STAMP)  ## kill, freeze and starve an engine on Kafka, and compare; ARGS="--kills 8"
+	@$(BIN)/python -m tests.chaos.chaos $(ARGS)
+
+chaos-long: $(STAMP) ## the same with 40 kills and three brokers; writes docs/chaos.md
+	@$(BIN)/python -m tests.chaos.chaos --kills 40 --seconds 900 --brokers 3 --report docs/chaos.md $(ARGS)
 
 bench: $(STAMP)  ## throughput on a simulated city, as a Markdown table
 	@$(BIN)/python benchmarks/throughput.py $(ARGS)

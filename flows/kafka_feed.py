@@ -115,12 +115,14 @@ class Feed:
 
     Attributes:
         troubles: what was met with a partition and has not been heeded by its part.
+        open: whether the consumer may still be asked.
     """
 
     def __init__(self, reader: Reader, ends: Mapping[Place, End]) -> None:
         self.reader = reader
         self.ends = ends
         self.troubles: dict[Place, Trouble] = {}
+        self.open = True
         self._queues: dict[Place, _Queue] = {}
         self._changed = False
 
@@ -201,6 +203,11 @@ class Feed:
         queue.size = sum(map(len, values)) / len(values) + 100
         arrow = frozenset(i for i, own in enumerate(headers) if own and _is_arrow(own))
         return MessageBlock(values, int(offsets[0]), arrow=arrow, offsets=offsets, headers=headers)
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self.open = False
+        self.reader.close()
 
     def commit(self, offsets: Mapping[Place, int]) -> None:
         """Tell the group where we are, for those who watch lag; whether it hears does not matter."""

@@ -20,7 +20,7 @@ from flows.inputs import door
 from flows.kafka_feed import Feed
 from flows.kafka_partition import KafkaPartition
 from flows.kafka_watch import Watch
-from flows.pieces import BEFORE, Clock
+from flows.pieces import BEFORE
 from flows.records import Item
 from flows.run_input import GrowingFile
 from flows.run_source import LivePart, LiveSource
@@ -63,7 +63,7 @@ class Station:
     def close(self) -> None:
         """Let go of the connections."""
         self.watch.stop()
-        self.feed.reader.close()
+        self.feed.close()
 
 
 class KafkaPart(LivePart):
@@ -235,12 +235,12 @@ class KafkaPart(LivePart):
     def _counts(file: GrowingFile) -> bool:
         return not (file.ended or file.silent) and file.kind != "feedback"
 
-    def _clock(self) -> Clock:
-        """As far as every partition that counts has come; without any, as far as the other parts have."""
+    def _come(self) -> int:
+        """As far as every partition that counts has; without any, as far as the other parts."""
         counted = [file.clock for file in self.files if self._counts(file)]
-        come = min(counted) if counted or not self._begun else self._kafka.alignment.others(self.name)
-        self._high = max(self._high, come)
-        return Clock(self._high)
+        if counted or not self._begun:
+            return min(counted, default=BEFORE)
+        return self._kafka.alignment.others(self.name)
 
     @property
     def greatest(self) -> int:
@@ -263,12 +263,14 @@ class KafkaPart(LivePart):
         return super()._is_silent(file, now)
 
     def lags(self) -> list[tuple[tuple[str, str], int]]:
-        """Topic, number and how many messages have not been read, as the last fetch found them."""
-        reader = self._station.feed.reader
-        found = []
-        for one in list(self.partitions):
-            high = -1 if one.gone else reader.range(one.place, cached=True)[1]
-            if high >= 0:
+        """Topic, number and how many messages have not been read, where the brokers have said so."""
+        feed, found = self._station.feed, []
+        for one in list(self.partitions) if feed.open else ():
+            # NB: before the first fetch the cache says 0, which means nothing.
+            high = 0 if one.gone else feed.reader.range(one.place, cached=True)[1]
+            end = feed.ends.get(one.place)
+            if high > 0 or end is not None:
+                high = max(high, end.offset if end is not None else 0)
                 found.append(((one.topic, str(one.partition)), max(high - one.offset, 0)))
         return found
 

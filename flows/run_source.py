@@ -29,6 +29,8 @@ POLL = 0.05
 """Seconds between two looks at files without new records."""
 AHEAD = 3_600_000
 """How far one input is read ahead of the slowest, ms: what waits for the slowest is kept in memory."""
+SPAN = 900_000
+"""Event time of one turn, ms: a stop waits for a turn, and a backlog of sparse records has many windows."""
 _BREATH = 5.0
 """Seconds of silence that even a clock of the records' own does not call silence."""
 
@@ -46,7 +48,7 @@ class LivePart(ReplayPart):
     def __init__(self, settings: LiveSource, snapshot: bytes | None, name: str = PART) -> None:
         self._live = settings
         self.kept = settings.wall()
-        self._high = BEFORE
+        self._high = self._began = BEFORE
         self._spoke = Clock(BEFORE)
         self._registry_read = _written(settings.sensors)
         self._roll = settings.roll
@@ -68,7 +70,7 @@ class LivePart(ReplayPart):
             raise StopIteration
         if self._files and all(file.ended for file in self._files):
             return self._finish()
-        now = self._live.wall()
+        now, self._began = self._live.wall(), self._high
         self._wait = self._pace.ahead(self._clock().maximum)
         if self._wait:
             return []
@@ -84,7 +86,7 @@ class LivePart(ReplayPart):
     def _read_on(self, items: list[Item], now: float) -> None:
         """Records of all files, each time of the one that is furthest behind, for one turn."""
         read, empty = 0, set[int]()
-        while not read or read < self._turn():
+        while self._high < self._most() and (not read or read < self._turn()):
             ready = [f for f in self.files if not f.ended and f.number not in empty and not self._is_ahead(f)]
             if not ready:
                 return
@@ -149,10 +151,20 @@ class LivePart(ReplayPart):
         return passed and now - file.heard >= min(_BREATH, self._live.idle_after)
 
     def _clock(self) -> Clock:
-        """As far as every input that counts has come; it never runs back."""
-        counted = [f.clock for f in self.files if not (f.ended or f.silent) and f.kind != "feedback"]
-        self._high = max(self._high, min(counted) if counted else self.greatest)
+        """As far as every input that counts has come, but no further in one turn than `SPAN`; never back."""
+        self._high = max(self._high, min(self._come(), self._most()))
         return Clock(self._high)
+
+    def _come(self) -> int:
+        counted = [f.clock for f in self.files if not (f.ended or f.silent) and f.kind != "feedback"]
+        return min(counted) if counted else self.greatest
+
+    def _most(self) -> int:
+        """Where the clock may be at the end of this turn."""
+        if self._began != BEFORE:
+            return self._began + SPAN
+        first = self._beginning.since
+        return FINAL if first == FINAL else first + MAX_DISORDER + SPAN
 
     @property
     def greatest(self) -> int:

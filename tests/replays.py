@@ -52,9 +52,9 @@ def make_city(folder: Path, sensors: int, minutes: float, seed: int) -> Path:
     return folder
 
 
-def stormy_city(sensors: int, minutes: float, seed: int) -> City:
+def stormy_city(sensors: int, minutes: float, seed: int, begin: int = MORNING) -> City:
     """A city where, after a third of the time, it pours everywhere and gas leaks here and there."""
-    quiet = City(seed, sensors, MORNING, minutes / 60)
+    quiet = City(seed, sensors, begin, minutes / 60)
     third = (quiet.end - quiet.start) // 3
     begin, end = quiet.start + third, quiet.end
     everywhere = np.ones(len(quiet.regions.streets))

@@ -1,0 +1,89 @@
+"""A simulated day as messages in the order in which gateways send them, good ones and bad ones."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+from sim.city_writer import Happenings, write_city
+from sim.disorder import Disorder
+from sinks.kafka_types import Outgoing
+from sinks.kafka_writer import KafkaWriter
+from tests.kafka.city_topics import Topics
+from tests.replays import some_cases, stormy_city
+
+YEAR = 365 * 86_400_000
+_LEFT_OUT = 0.1
+
+
+def write_day(folder: Path, sensors: int, hours: float, seed: int) -> Path:
+    """A city whose day ended an hour ago; a few readings are spoiled, some carry stamps a year ahead."""
+    begin = (int(time.time() * 1000) // 60_000) * 60_000 - int((hours + 1) * 3_600_000)
+    city = stormy_city(sensors, hours * 60, seed, begin)
+    write_city(city, folder, Happenings(some_cases(city), Disorder(seed, 0.02, 0.01, 0.01)))
+    path, random = folder / "readings.jsonl", Random(seed)  # noqa: S311 - any will do
+    lines = []
+    for line in path.read_text().splitlines():
+        lines.append(line)
+        if random.random() < 1 / 400:
+            reading = json.loads(line)
+            lines.append(json.dumps({**reading, "ts": _milliseconds(reading["ts"], begin) + YEAR}))
+        if random.random() < 1 / 1_000:
+            lines.append('{"sensor_id": "broken", "metric"')
+    path.write_text("\n".join(lines) + "\n")
+    return folder
+
+
+def _milliseconds(ts: object, otherwise: int) -> int:
+    return ts if isinstance(ts, int) else otherwise
+
+
+@dataclass(slots=True)
+class Feeder:
+    """Sends a day in so many seconds, in a thread; a broker that is away is waited for."""
+
+    topics: Topics
+    messages: Sequence[Outgoing]
+    seconds: float
+    sent: int = 0
+    _thread: threading.Thread = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def start(self) -> None:
+        """Begin to send."""
+        self._thread.start()
+
+    @property
+    def done(self) -> bool:
+        """Whether all has been sent."""
+        return self.sent == len(self.messages)
+
+    def _run(self) -> None:
+        begun = time.monotonic()
+        with KafkaWriter(self.topics.cluster.settings) as writer:
+            while not self.done:
+                passed = (time.monotonic() - begun) / self.seconds
+                until = min(int(passed * len(self.messages)) + 1, len(self.messages))
+                if until > self.sent:
+                    writer.send(self.messages[self.sent : until])
+                    self.sent = until
+                time.sleep(_LEFT_OUT)
+
+
+def messages_of(city: Path, topics: Topics) -> list[Outgoing]:
+    """The day's messages by time: arrays of a few readings, events one by one."""
+    readings = list(topics.outgoing("readings", (city / "readings.jsonl").read_text().splitlines(), 5))
+    events = list(topics.outgoing("events", (city / "events.jsonl").read_text().splitlines()))
+    # Events are few: each is sent when its share of the readings has been.
+    merged: list[Outgoing] = []
+    for number, event in enumerate(events):
+        a, b = (len(readings) * k // len(events) for k in (number, number + 1))
+        merged += [*readings[a:b], event]
+    return merged
