@@ -42,8 +42,8 @@ class Verdicts:
     """What is to be said of one step of S series.
 
     ``score`` float32 0 to 1, ``probability`` float32 (how often the series itself shows as much), ``kind``
-    int8 (``Kind``), ``view`` int8 the view that was surpassed most, ``alarm`` bool, ``baseline``, ``low``,
-    ``high`` float64 what was expected, NaN before there is anything to expect.
+    int8 (``Kind``), ``view`` int8 the view that was surpassed most, -1 for none, ``alarm`` bool,
+    ``baseline``, ``low``, ``high`` float64 what was expected, NaN before there is anything to expect.
     """
 
     score: Float32s
@@ -136,7 +136,9 @@ class Detector:
         detector_motion.stray(state, value - weekly, present, to)
         common = detector_tail.common_probability(surprise)
         own = np.minimum(detector_tail.own_probability(state, surprise, to), runs.min(axis=0))
-        view = excess.argmax(axis=0).astype(np.int8)
+        view = np.full(readings.size, -1, np.int8)
+        unusual = np.flatnonzero(surprise)
+        view[unusual] = excess[:, unusual].argmax(axis=0)
         rare = common <= detector_kinds.NOTABLE
         seen = detector_kinds.Seen(
             value, value - weekly, present, *motion, excess[VALUE], view, rare & present, runs

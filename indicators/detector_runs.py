@@ -29,15 +29,18 @@ def prolong(state: DetectorState, value: Float32s, present: Bools, to: DetectorS
     A run that ended becomes a record if it was longer. Records fade as fast as those of values.
     """
     _end_runs(state, value, present, to)
-    seen = np.log(np.maximum(state.age, 2).astype(np.float32))
-    lengths = np.stack([state.run, state.gap]).astype(np.float32)
-    longest = np.maximum(np.stack([state.run_record, state.gap_record]), np.float32(SHORTEST))
+    probability = np.ones((2, state.series), np.float32)
     # What has hardly ever changed is not stuck.
-    lively = state.count > 2 * state.run.astype(np.int32)
-    known = (state.count > to.warming) & np.stack([present & lively, ~present])
-    probability = np.ones(lengths.shape, np.float32)
-    unusual = known & (lengths > np.float32(MARGIN) * longest + 1)
-    np.exp(-seen * (1.0 + lengths / longest) / 2, out=probability, where=unusual)
+    lively = present & (state.count > 2 * state.run.astype(np.int32))
+    known = state.count > to.warming
+    for row, length, record, going_on in (
+        (0, state.run, state.run_record, lively),
+        (1, state.gap, state.gap_record, ~present),
+    ):
+        longest = np.maximum(record, np.float32(SHORTEST))
+        unusual = np.flatnonzero(known & going_on & (length > np.float32(MARGIN) * longest + 1))
+        seen = np.log(np.maximum(state.age[unusual], 2).astype(np.float32))
+        probability[row, unusual] = np.exp(-seen * (1.0 + length[unusual] / longest[unusual]) / 2)
     return probability
 
 
