@@ -124,9 +124,9 @@ class EngineFigures:
         told = [((catalogue.version, catalogue.hash), 1)]
         yield _gauge("yiwang_catalogue_info", text, ("version", "hash"), told)
         yield _names(catalogue)
-        for part in self.control:
-            text = "Sets of the city's own files that were refused because of a fault."
-            yield _counter("yiwang_catalogue_refused_total", text, (), [((), part.changes.refused)])
+        text = "Sets of the city's own files that were refused because of a fault."
+        refused = sum(part.changes.refused for part in self.control)
+        yield _counter("yiwang_catalogue_refused_total", text, (), [((), refused)])
 
     def _costs(self) -> Iterator[Family]:
         steps = [Spread((step,), CALLS[step], seconds) for step, seconds in sorted(SECONDS.items())]

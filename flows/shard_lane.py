@@ -8,6 +8,7 @@ and late records published at the slice end at which they take effect.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -124,6 +125,9 @@ class ShardLane:
         change, out = begun or (None, Published())
         final = clock.maximum == FINAL
         until = min(clock.watermark, clock.limit)
+        if until < self.begin and not final:
+            # Nothing can have ended; only changes before the first window lead here.
+            return out, self._piece(clock, change)
         for waiting in self.waiting.values():
             waiting.judge(self.early.done, clock.maximum)
         early = self.early.judge(clock.maximum)
@@ -139,11 +143,11 @@ class ShardLane:
         if self.watch is not None:
             self.watch.look(self.shard, until, final=final)
         self._forget(until)
+        return out, replace(self._piece(clock, change), frames=frames, early=above)
+
+    def _piece(self, clock: Clock, change: Change | None) -> AreaPiece:
         births, since = self.intake.births(), self.shard.since
-        piece = AreaPiece(
-            self.name, clock, self.begin, births, frames, above, since, self.city.edition, change
-        )
-        return out, piece
+        return AreaPiece(self.name, clock, self.begin, births, [], [], since, self.city.edition, change)
 
     # -- changes ---------------------------------------------------------------------------------------
 

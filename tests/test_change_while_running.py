@@ -266,3 +266,18 @@ def test_redis_forgets_what_is_gone_and_knows_the_catalogue_in_force(city: Path,
         if json.loads(line)["decided_ts"] > EDITED + MINUTE
     }
     assert {meta["catalogue_hash"]} == hashes
+
+
+def test_a_change_long_before_the_first_record_is_in_force_from_the_beginning(
+    city: Path, tmp_path: Path
+) -> None:
+    lines = [
+        {"ts": ADDED - days * 86_400_000, "catalogue": name}
+        for days, name in ((900, "edited"), (800, "added"))
+    ]
+    (tmp_path / "control.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    replay(replay_options(city, tmp_path / "out", control=tmp_path / "control.jsonl"))
+    replay(replay_options(city, tmp_path / "begun", catalogue=city / "added"))
+    coarse = own("own.fine")
+    assert rows(tmp_path / "out").filter(~coarse).equals(rows(tmp_path / "begun").filter(~coarse))
+    assert list(alerts(tmp_path / "out")) == list(alerts(tmp_path / "begun"))
