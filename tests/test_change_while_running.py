@@ -272,7 +272,7 @@ def test_a_change_long_before_the_first_record_is_in_force_from_the_beginning(
     city: Path, tmp_path: Path
 ) -> None:
     lines = [
-        {"ts": ADDED - days * 86_400_000, "catalogue": name}
+        {"ts": ADDED - days * 86_400_000, "catalogue": str(city / name)}
         for days, name in ((900, "edited"), (800, "added"))
     ]
     (tmp_path / "control.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
