@@ -57,7 +57,11 @@ class City:
         ]
         if plan.uses_counters:
             steps.append(COUNTED_EVERY)
-        return tuple({step for step in steps if plan.indicator.hop_ms % step})
+        return tuple(sorted({step for step in steps if plan.indicator.hop_ms % step}))
+
+    def beat(self, plan: IndicatorPlan) -> tuple[int, tuple[int, ...]]:
+        """What tells when windows of an indicator are closed: the hop, and what `reached` depends on."""
+        return plan.indicator.hop_ms, self._steps.get(plan.index, ())
 
     def reached(self, plan: IndicatorPlan, until: int) -> int:
         """Up to when windows of an indicator can be closed once records have taken effect up to an instant.

@@ -53,16 +53,22 @@ STEPS = (
 )
 """Ids of all steps in the order they are built; a test holds the built flow against them."""
 
+SCORE_STEPS = ("to_scores", "scores", "to_anomalies", "anomalies_out")
+"""Ids of the steps that a flow with scores has too; ``to_scored`` comes with a tap on scored values."""
 
-Stream = Literal["rejects", "values", "area_values", "alerts", "incidents"]
-"""The streams that can be tapped; ``area_values`` are the values of the area step alone, without cells."""
+
+Stream = Literal["rejects", "values", "area_values", "alerts", "incidents", "scored", "anomalies"]
+"""The streams that can be tapped; ``area_values`` are the values of the area step alone, without cells.
+
+``scored`` are the values with scores, which come with ``anomalies`` in a flow that has the sink for them.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Tap:
     """A further sink on one of the flow's streams; its step id must stay as it is, like those of `STEPS`.
 
-    Items are keyed: ``(key, rejects | ValueFrame | transitions | incidents)``.
+    Items are keyed: ``(key, rejects | ValueFrame | transitions | incidents | anomalies)``.
     """
 
     step: str
@@ -72,7 +78,10 @@ class Tap:
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """Everything the flow touches outside itself; a live engine's doors add ``taps`` and ``feedback``."""
+    """Everything the flow touches outside itself; a live engine's doors add ``taps`` and ``feedback``.
+
+    Without a sink for ``anomalies`` nothing is scored.
+    """
 
     records: Source[Item]
     control: Source[Item]
@@ -82,6 +91,7 @@ class Ends:
     incidents: Sink[Any]
     taps: tuple[Tap, ...] = ()
     feedback: Source[Item] | None = None
+    anomalies: Sink[Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +102,7 @@ class Steps:
     shards: Callable[[Any], op.StatefulBatchLogic[Any, Any, Any]]
     areas: Callable[[Any], op.StatefulBatchLogic[Any, Any, Any]]
     incidents: Callable[[Any], op.StatefulBatchLogic[Any, Any, Any]]
+    scores: Callable[[Any], op.StatefulBatchLogic[Any, Any, Any]] | None = None
 
 
 Keyed = tuple[str, Item]
@@ -120,6 +131,15 @@ def _out(step: str) -> Callable[[list[tuple[str, Item]]], Iterable[tuple[str, An
         return [(item.key, item.piece) for _, item in items if item.step == step]
 
     return select
+
+
+def _by_sender(items: list[tuple[str, Item]]) -> Iterable[Keyed]:
+    """Values and clocks, both under the key of the part they come from."""
+    for _, item in items:
+        if item.step == "value":
+            yield item.key, item
+        elif item.step == "alert":
+            yield item.piece.sender, item
 
 
 def build(ends: Ends, steps: Steps) -> Dataflow:
@@ -159,6 +179,13 @@ def build(ends: Ends, steps: Steps) -> Dataflow:
         "alerts": alerts,
         "incidents": incidents,
     }
+    if ends.anomalies is not None and steps.scores is not None:
+        to_scores = op.flat_map_batch("to_scores", published, _by_sender)  # (part, Item)
+        scores = op.stateful_batch("scores", to_scores, steps.scores)  # (part, Item)
+        streams["anomalies"] = op.flat_map_batch("to_anomalies", scores, _out("anomaly"))
+        op.output("anomalies_out", streams["anomalies"], ends.anomalies)
+        if any(tap.stream == "scored" for tap in ends.taps):
+            streams["scored"] = op.flat_map_batch("to_scored", scores, _out("scored"))
     if any(tap.stream == "area_values" for tap in ends.taps):
         streams["area_values"] = op.flat_map_batch("to_area_values", merged, _out("value"))
     for tap in ends.taps:

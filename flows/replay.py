@@ -42,6 +42,8 @@ from flows.redis_ends import redis_settings, redis_taps
 from flows.registry import read_registry
 from flows.roll import Roll
 from flows.router import Lanes
+from flows.score_settings import ScoreSettings
+from flows.score_step import scored
 from flows.snapshots import COSTS, Costs
 from flows.steps import CITY, Run
 from flows.warm import first_time, recording
@@ -92,6 +94,7 @@ class ReplayOptions:
     grid: Path | None = None
     grid_code_field: str | None = None
     settings: Mapping[str, float] = field(default_factory=dict)
+    anomaly: ScoreSettings | None = None
     progress: bool = False
     explain: list[str] = field(default_factory=list)
 
@@ -110,6 +113,7 @@ class Summary(msgspec.Struct, kw_only=True):
     feedback: int = 0
     windows: int = 0
     alerts: int = 0
+    anomalies: int = 0
     seconds: float = 0.0
     decode_seconds: float = 0.0
     readings_per_second: float = 0.0
@@ -186,8 +190,9 @@ def flow_of(options: ReplayOptions, progress: Callable[[int], None]) -> Dataflow
         alerts=LineFiles(options.out, "alerts", [CITY], plain_line, durable=durable),
         incidents=LineFiles(options.out, "incidents", [CITY], plain_line, durable=durable),
         taps=taps,
+        anomalies=LineFiles(options.out, "anomalies", [CITY], plain_line, durable=durable),
     )
-    return build(ends, run.steps())
+    return build(ends, scored(run, options.anomaly))
 
 
 def script_of(options: ReplayOptions) -> Script:
@@ -321,6 +326,7 @@ def _description(options: ReplayOptions) -> dict[str, Any]:
         "grid": options.grid_level if options.grid is None else str(options.grid),
         "areas": str(options.areas and options.areas.resolve()),
         "tz": options.tz,
+        "anomaly": None if options.anomaly is None else asdict(options.anomaly),
     }
 
 
@@ -395,6 +401,8 @@ def options_from(raw: dict[str, Any]) -> ReplayOptions:
         "out",
     ):
         raw[name] = None if raw[name] is None else Path(raw[name])
+    if raw["anomaly"] is not None:
+        raw["anomaly"] = ScoreSettings(**raw["anomaly"])
     return ReplayOptions(**raw)
 
 
@@ -411,6 +419,7 @@ def _summary(options: ReplayOptions, begin: float, others_mb: float, script: Scr
         revisions=found.revisions,
         windows=found.windows,
         alerts=found.alerts,
+        anomalies=found.anomalies,
         seconds=seconds,
         readings_per_second=totals["readings"] / seconds if seconds else 0.0,
         peak_rss_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 + others_mb,

@@ -115,6 +115,15 @@ def replay(
     grid_code_field: Annotated[
         str | None, typer.Option(metavar="F", help="The property that holds a polygon's code.")
     ] = None,
+    anomaly: Annotated[
+        bool, typer.Option("--anomaly", help="Also look for anomalies; writes anomalies.jsonl.")
+    ] = False,
+    budget: Annotated[
+        float, typer.Option(metavar="N", min=1e-6, help="False anomalies per 1,000 series and day.")
+    ] = 10.0,
+    holidays: Annotated[
+        str, typer.Option(metavar="none|cn", help="Whose public holidays are like Sundays to it.")
+    ] = "none",
     explain: Annotated[
         list[str] | None,
         typer.Option(
@@ -130,6 +139,7 @@ def replay(
 ) -> None:
     """Compute all indicators, alerts and incidents from recorded files, as the live engine would."""
     from flows.replay import ReplayOptions
+    from flows.score_settings import ScoreSettings
 
     options = ReplayOptions(
         readings=record_files(readings, "readings"),
@@ -158,6 +168,7 @@ def replay(
         grid=existing(grid, "grid"),
         grid_code_field=code_field(grid, grid_code_field),
         out=_folder(out, "out"),
+        anomaly=ScoreSettings(budget, _holidays(holidays)) if anomaly else None,
         explain=explain or [],
         progress=sys.stderr.isatty() if progress is None else progress,
     )
@@ -256,6 +267,12 @@ def _redis(target: str) -> str:
     if target not in {"none", "embedded"} and "://" not in target:
         _misused("redis", f"found {target!r}; give none, embedded, or a URL such as redis://127.0.0.1:6379/0")
     return target
+
+
+def _holidays(whose: str) -> Any:  # noqa: ANN401 - one of the literals
+    if whose not in {"none", "cn"}:
+        _misused("holidays", f"found {whose!r}; give none or cn")
+    return whose
 
 
 def _stage(stage: str | None) -> str | None:

@@ -1,7 +1,7 @@
 """The types of records and results → JSON Schemas (2020-12), one file each, as ``docs/schemas`` has them.
 
 >>> sorted(schemas())
-['alert', 'event', 'feedback', 'incident', 'reading', 'reject']
+['alert', 'anomaly', 'event', 'feedback', 'incident', 'reading', 'reject']
 """
 
 import json
@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from alerts.anomalies import Anomaly
 from alerts.incident import Incident
 from alerts.transitions import Transition
 from flows.wire import Reason, json_schema
@@ -36,6 +37,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "event": json_schema("events"),
         "feedback": json_schema("feedback"),
         "alert": _schema(Transition),
+        "anomaly": _schema(Anomaly),
         "incident": _schema(Incident),
         "reject": _schema(RejectLine),
     }
@@ -48,7 +50,7 @@ def write(folder: Path) -> None:
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     write(Path(folder))
     ...     len(list(Path(folder).glob("*.schema.json")))
-    6
+    7
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name, schema in schemas().items():

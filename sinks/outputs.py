@@ -27,6 +27,17 @@ class _Alert(msgspec.Struct):
     seq: int
 
 
+class _Anomaly(msgspec.Struct):
+    """What the order of anomalies needs of a line of one."""
+
+    window_end: int
+    indicator: str
+    kind: str
+    area: str
+    anomaly_id: str
+    seq: int
+
+
 class _Incident(msgspec.Struct):
     """What the order of incidents needs of one."""
 
@@ -37,6 +48,7 @@ class _Incident(msgspec.Struct):
 
 _DECODE = msgspec.json.Decoder(Record).decode
 _DECODE_ALERT = msgspec.json.Decoder(_Alert).decode
+_DECODE_ANOMALY = msgspec.json.Decoder(_Anomaly).decode
 _DECODE_INCIDENT = msgspec.json.Decoder(_Incident).decode
 _KIND_ORDER = {kind: i for i, kind in enumerate(KINDS)}
 
@@ -51,6 +63,7 @@ class Totals:
         windows: distinct pairs of indicator and window end.
         alerts: lines of ``alerts.jsonl``.
         incidents: lines of ``incidents.jsonl``.
+        anomalies: lines of ``anomalies.jsonl``.
         rejects: lines of ``rejects.jsonl``.
         bad_transitions: those of them that are feedback which its incident refused.
     """
@@ -60,6 +73,7 @@ class Totals:
     windows: int
     alerts: int
     incidents: int
+    anomalies: int
     rejects: int
     bad_transitions: int
 
@@ -86,7 +100,8 @@ def finalise(out: Path, *, all_revisions: bool = False, keep_parts: bool = False
     (indicator, window end, kind, area); ``revisions.parquet``, if asked for, has all of them.
     ``alerts.jsonl`` is in the order (decided_ts, indicator, kind, area, alert_id, seq), ``incidents.jsonl``
     has the last state of every incident in the order (raised_ts, incident_id), ``rejects.jsonl`` is in the
-    order (source, partition, offset, index). Each file appears whole or not at all.
+    order (source, partition, offset, index), ``anomalies.jsonl``, where values were scored, in the order
+    (window_end, indicator, kind, area, anomaly_id, seq). Each file appears whole or not at all.
 
     Args:
         out: the output folder.
@@ -108,6 +123,7 @@ def finalise(out: Path, *, all_revisions: bool = False, keep_parts: bool = False
         )
         alerts = _write(out / "alerts.jsonl", _alerts(_lines(parts, "alerts")))
         incidents = _write(out / "incidents.jsonl", _latest_incidents(_lines(parts, "incidents")))
+        anomalies = _write_anomalies(out)
         refused = _rejects(_lines(parts, "rejects"))
         rejects = _write(out / "rejects.jsonl", refused)
         values = table.result()
@@ -117,6 +133,7 @@ def finalise(out: Path, *, all_revisions: bool = False, keep_parts: bool = False
         windows=values.windows,
         alerts=alerts,
         incidents=incidents,
+        anomalies=anomalies,
         rejects=rejects,
         bad_transitions=sum(b'"reason":"bad_transition"' in line for line in refused),
     )
@@ -134,6 +151,21 @@ def _lines(parts: Path, name: str) -> Iterator[bytes]:
 def _alerts(lines: Iterable[bytes]) -> list[bytes]:
     """Different lines in order; a transition written twice is one."""
     return [line for _, line in sorted((_alert_key(_DECODE_ALERT(line)), line) for line in set(lines))]
+
+
+def _write_anomalies(out: Path) -> int:
+    """The file of a run that scored; none of any other run stays there."""
+    path, parts = out / "anomalies.jsonl", out / PARTS
+    if not any(parts.glob("anomalies-*.jsonl")):
+        path.unlink(missing_ok=True)
+        return 0
+    found = ((_DECODE_ANOMALY(line), line) for line in set(_lines(parts, "anomalies")))
+    return _write(path, [line for _, line in sorted((_anomaly_key(one), line) for one, line in found)])
+
+
+def _anomaly_key(one: _Anomaly) -> Key:
+    kind = _KIND_ORDER.get(one.kind, len(KINDS))
+    return one.window_end, one.indicator, kind, one.area, one.anomaly_id, one.seq
 
 
 def _alert_key(alert: _Alert) -> Key:

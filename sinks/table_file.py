@@ -71,6 +71,9 @@ class ValueFrame:
         row: int64[n], number of the area within its part, the same for all time and indicators; None where
             nobody numbers them.
         news: what a frame without rows tells.
+        score: float64[n], how unusual a value is, 0 to 1, NaN where it was not scored; None: nobody scores.
+        low: float64[n], lower end of the band it was expected in, NaN for none; None as of ``score``.
+        high: float64[n], the upper end.
 
     >>> frame = ValueFrame("air.aqi", 4, np.array([b"city"]), np.array([0, 0]), np.array([0, 3_600_000]),
     ...                    np.array([57.0, 58.0]), np.array([1, 1]), np.array([9, 8]), np.ones(2), 0, 0)
@@ -91,6 +94,9 @@ class ValueFrame:
     status: NDArray[np.uint8] | int
     row: NDArray[np.int64] | None = None
     news: Withdrawn | None = None
+    score: NDArray[np.float64] | None = None
+    low: NDArray[np.float64] | None = None
+    high: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.value)

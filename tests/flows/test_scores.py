@@ -1,0 +1,166 @@
+"""Scores of published values: the same however they come, and after a recovery."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flows.batches import Ints
+from flows.cold_store import ColdStore
+from flows.pieces import MAX_DISORDER, Clock, Moves
+from flows.replay import ReplayOptions, city_of
+from flows.score_lane import ScoredPiece, ScoreLane
+from flows.score_settings import ScoreSettings
+from flows.snapshots import packed, thaw
+from indicators.detector import Detector
+from indicators.detector_settings import DetectorSettings
+from indicators.hour_of_week import HourOfWeek
+from sinks.table_file import ValueFrame
+
+START = 1_772_380_800_000  # 2026-03-02 00:00 in Shanghai, a Monday
+HOP = 300_000
+INDICATORS = ("traffic.congestion_index", "traffic.congested_mileage_share")
+CITY = city_of(ReplayOptions(out=Path("out"), indicators=list(INDICATORS)))
+HOPS = {p.indicator.id: p.indicator.hop_ms for p in CITY.plan.indicators}
+
+
+def values(rng: np.random.Generator, steps: int, areas: int) -> np.ndarray:
+    """Noisy values [steps, areas] of areas that come and go, one of which jumps after three days."""
+    found = rng.normal(10.0, 1.0, (steps, areas)).round(2)
+    found[rng.random(found.shape) < 0.1] = np.nan
+    found[: steps // 3, areas - 1] = np.nan
+    found[-10:, 0] += 40.0
+    found[-50:, 1] = np.nan
+    return found
+
+
+def frame(indicator: str, ends: Ints, value: np.ndarray, revision: int = 0) -> ValueFrame:
+    """The rows of some window ends [T] of all areas [T, A]; areas are numbered as in the columns."""
+    t, a = np.nonzero(np.isfinite(value))
+    names = np.array([f"N49E0B26{n:03d}".encode() for n in range(value.shape[1])])
+    n, ones = len(t), np.ones(len(t))
+    levels, counts = np.zeros(n, np.uint8), np.ones(n, np.int64)
+    return ValueFrame(indicator, 0, names, a, ends[t], value[t, a], levels, counts, ones, revision, 0, a)
+
+
+def moves(until: int) -> Moves:
+    return Moves("shard-00", Clock(until + MAX_DISORDER))
+
+
+def played(lane: ScoreLane, found: np.ndarray, cuts: Sequence[int]) -> list[ScoredPiece]:
+    """What a lane makes of values [steps, indicators, areas] that come in turns, cut at some steps."""
+    done = []
+    for begin, end in zip([0, *cuts], [*cuts, len(found)], strict=True):
+        ends = START + HOP * np.arange(begin + 1, end + 1)
+        frames = [frame(name, ends, found[begin:end, i]) for i, name in enumerate(INDICATORS)]
+        late = frame(INDICATORS[0], ends, found[begin:end, 0] * 100, revision=1)
+        done += lane.take([*frames, late, moves(START + HOP * end)])
+    return done
+
+
+def lines(done: Sequence[ScoredPiece]) -> list[str]:
+    return sorted(str(one) for piece in done for one in piece.anomalies)
+
+
+def scores(done: Sequence[ScoredPiece]) -> dict[tuple[str, int, int], tuple[str, ...]]:
+    """(indicator, area, end) -> score and band of first values."""
+    return {
+        (f.indicator, int(row), int(end)): (repr(score), repr(low), repr(high))
+        for piece in done
+        for f in piece.frames
+        if np.all(f.revision == 0)
+        for row, end, score, low, high in zip(f.row, f.window_end, f.score, f.low, f.high, strict=True)
+    }
+
+
+def test_both_indicators_have_the_hop_of_this_test() -> None:
+    assert dict.fromkeys(INDICATORS, HOP) == HOPS
+
+
+def test_scores_are_those_of_a_detector_of_one_series() -> None:
+    found = values(np.random.default_rng(3), 1_000, 5)[:, None, :].repeat(2, axis=1)
+    got = scores(played(ScoreLane(CITY, ScoreSettings()), found, [400]))
+    clock = HourOfWeek("Asia/Shanghai")
+    for area in range(5):
+        alone = Detector(1, DetectorSettings.for_step(HOP), 10.0)
+        for step, value in enumerate(found[:, 0, area].tolist(), start=1):
+            end = START + HOP * step
+            verdict = alone.update(np.array([value]), clock.at(end - 1))
+            if np.isfinite(value):
+                expected = np.float64(verdict.score[0]), verdict.low[0], verdict.high[0]
+                assert got[INDICATORS[1], area, end] == tuple(map(repr, expected))
+
+
+def test_what_jumps_or_falls_silent_is_told_once_and_by_its_kind() -> None:
+    found = values(np.random.default_rng(3), 1_200, 5)[:, None, :].repeat(2, axis=1)
+    done = played(ScoreLane(CITY, ScoreSettings(budget=1.0)), found, [])
+    told = [one for piece in done for one in piece.anomalies if one.indicator == INDICATORS[0]]
+    jump = [(one.transition, one.anomaly, one.seq) for one in told if one.area.endswith("000")]
+    assert jump == [("raised", "spike", 0), ("changed", "level_shift", 1)]
+    silent = [one for one in told if one.area.endswith("001")]
+    assert [(one.transition, one.anomaly, one.value) for one in silent] == [("raised", "silence", None)]
+    first = told[0]
+    assert first.low is not None
+    assert first.baseline is not None
+    assert first.low < first.baseline < 12.0
+    assert len({one.anomaly_id for one in told}) == 2
+
+
+def test_an_anomaly_that_is_over_is_cleared() -> None:
+    found = values(np.random.default_rng(3), 1_200, 5)
+    found[-10:, 0] -= 40.0
+    found[-200:-194, 0] = 60.0
+    done = played(ScoreLane(CITY, ScoreSettings(budget=1.0)), found[:, None, :].repeat(2, axis=1), [700])
+    told = [one for p in done for one in p.anomalies if one.area.endswith("000")]
+    mine = [one for one in told if one.indicator == INDICATORS[0]]
+    assert [one.transition for one in mine] == ["raised", "cleared"]
+    assert mine[0].started == mine[1].started == mine[0].window_end < mine[1].window_end
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.lists(st.integers(1, 899), max_size=6, unique=True).map(sorted), st.integers(0, 5))
+def test_how_values_come_changes_nothing(cuts: list[int], seed: int) -> None:
+    found = values(np.random.default_rng(seed), 900, 4)[:, None, :].repeat(2, axis=1)
+    whole = played(ScoreLane(CITY, ScoreSettings()), found, [])
+    parts = played(ScoreLane(CITY, ScoreSettings()), found, cuts)
+    assert (lines(parts), scores(parts)) == (lines(whole), scores(whole))
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.lists(st.integers(1, 899), min_size=1, max_size=5, unique=True).map(sorted), st.booleans())
+def test_a_lane_that_is_recovered_goes_on_with_equal_scores(
+    tmp_path_factory: object,
+    cuts: list[int],
+    often: bool,  # noqa: FBT001 - of hypothesis
+) -> None:
+    found = values(np.random.default_rng(7), 900, 4)[:, None, :].repeat(2, axis=1)
+    whole = played(ScoreLane(CITY, ScoreSettings()), found, [])
+    path = tmp_path_factory.mktemp("cold") / "scores.sqlite"  # type: ignore[attr-defined]
+    lane, done = ScoreLane(CITY, ScoreSettings(), journal=True), []
+    for seq, (begin, end) in enumerate(zip([0, *cuts], [*cuts, 900], strict=True), start=1):
+        part = np.full_like(found, np.nan)
+        part[begin:end] = found[begin:end]
+        ends = START + HOP * np.arange(begin + 1, end + 1)
+        frames = [frame(name, ends, part[begin:end, i]) for i, name in enumerate(INDICATORS)]
+        done += lane.take([*frames, moves(START + HOP * end)])
+        if often and seq == 2:
+            for journal in lane.journals().values():
+                journal.renew()
+        lane = recovered(lane, path, seq)
+    assert (lines(done), scores(done)) == (lines(whole), scores(whole))
+
+
+def recovered(lane: ScoreLane, path: Path, seq: int) -> ScoreLane:
+    """A new lane from the snapshot of another."""
+    lane.turn()
+    state = packed(lane.state())
+    ColdStore(path).write(seq, lane.journals())
+    again, hot = ScoreLane(CITY, ScoreSettings(), journal=True), thaw(state)
+    again.restore(hot)
+    assert ColdStore(path).read(seq, again.journals()) == hot["blobs"]
+    again.recover()
+    return again
