@@ -11,9 +11,10 @@ from bytewax.dataflow import Dataflow
 from bytewax.operators import StatefulBatchLogic
 from bytewax.testing import TestingSink, TestingSource, run_main
 
-from flows.city_flow import STEPS, Ends, Steps, Tap, build
+from flows.city_flow import SCORE_STEPS, STEPS, Ends, Steps, Tap, build
 from flows.records import Item
 from flows.replay import ReplayOptions, flow_of
+from flows.score_settings import ScoreSettings
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +39,15 @@ def test_the_step_ids_are_the_frozen_ones(flow: Dataflow) -> None:
         *("to_refused", "refused", "rejects_out", "values_out", "alerts_out", "incidents_out"),
     )
     assert frozen == STEPS
+
+
+def test_the_steps_of_scores_come_behind_the_frozen_ones_only_where_they_are_asked_for(
+    tmp_path: Path,
+) -> None:
+    scored = flow_of(ReplayOptions(out=tmp_path, anomaly=ScoreSettings()), lambda _: None)
+    found = tuple(step.step_id for step in scored.substeps)
+    assert found == tuple(f"city.{name}" for name in (*STEPS, *SCORE_STEPS))
+    assert SCORE_STEPS == ("to_scores", "scores", "to_anomalies", "anomalies_out")
 
 
 def test_every_stream_is_made_by_one_step_and_used_by_another(flow: Dataflow) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from hypothesis import given, settings
+import pytest
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from flows.batches import Ints
@@ -69,11 +70,13 @@ def lines(done: Sequence[ScoredPiece]) -> list[str]:
 def scores(done: Sequence[ScoredPiece]) -> dict[tuple[str, int, int], tuple[str, ...]]:
     """(indicator, area, end) -> score and band of first values."""
     return {
-        (f.indicator, int(row), int(end)): (repr(score), repr(low), repr(high))
+        (f.indicator, int(np.asarray(f.row)[i]), int(np.asarray(f.window_end)[i])): tuple(
+            repr(np.asarray(column)[i]) for column in (f.score, f.low, f.high)
+        )
         for piece in done
         for f in piece.frames
         if np.all(f.revision == 0)
-        for row, end, score, low, high in zip(f.row, f.window_end, f.score, f.low, f.high, strict=True)
+        for i in range(len(f))
     }
 
 
@@ -121,27 +124,27 @@ def test_an_anomaly_that_is_over_is_cleared() -> None:
     assert mine[0].started == mine[1].started == mine[0].window_end < mine[1].window_end
 
 
-@settings(max_examples=8, deadline=None)
-@given(st.lists(st.integers(1, 899), max_size=6, unique=True).map(sorted), st.integers(0, 5))
+@settings(max_examples=4, deadline=None, phases=[Phase.generate])
+@given(st.lists(st.integers(1, 699), max_size=6, unique=True).map(sorted), st.integers(0, 5))
 def test_how_values_come_changes_nothing(cuts: list[int], seed: int) -> None:
-    found = values(np.random.default_rng(seed), 900, 4)[:, None, :].repeat(2, axis=1)
+    found = values(np.random.default_rng(seed), 700, 4)[:, None, :].repeat(2, axis=1)
     whole = played(ScoreLane(CITY, ScoreSettings()), found, [])
     parts = played(ScoreLane(CITY, ScoreSettings()), found, cuts)
     assert (lines(parts), scores(parts)) == (lines(whole), scores(whole))
 
 
-@settings(max_examples=8, deadline=None)
-@given(st.lists(st.integers(1, 899), min_size=1, max_size=5, unique=True).map(sorted), st.booleans())
+@settings(max_examples=4, deadline=None, phases=[Phase.generate])
+@given(st.lists(st.integers(1, 699), min_size=1, max_size=5, unique=True).map(sorted), st.booleans())
 def test_a_lane_that_is_recovered_goes_on_with_equal_scores(
-    tmp_path_factory: object,
+    tmp_path_factory: pytest.TempPathFactory,
     cuts: list[int],
     often: bool,  # noqa: FBT001 - of hypothesis
 ) -> None:
-    found = values(np.random.default_rng(7), 900, 4)[:, None, :].repeat(2, axis=1)
+    found = values(np.random.default_rng(7), 700, 4)[:, None, :].repeat(2, axis=1)
     whole = played(ScoreLane(CITY, ScoreSettings()), found, [])
-    path = tmp_path_factory.mktemp("cold") / "scores.sqlite"  # type: ignore[attr-defined]
+    cold = ColdStore(tmp_path_factory.mktemp("cold") / "scores.sqlite")
     lane, done = ScoreLane(CITY, ScoreSettings(), journal=True), []
-    for seq, (begin, end) in enumerate(zip([0, *cuts], [*cuts, 900], strict=True), start=1):
+    for seq, (begin, end) in enumerate(zip([0, *cuts], [*cuts, 700], strict=True), start=1):
         part = np.full_like(found, np.nan)
         part[begin:end] = found[begin:end]
         ends = START + HOP * np.arange(begin + 1, end + 1)
@@ -150,17 +153,17 @@ def test_a_lane_that_is_recovered_goes_on_with_equal_scores(
         if often and seq == 2:
             for journal in lane.journals().values():
                 journal.renew()
-        lane = recovered(lane, path, seq)
+        lane = recovered(lane, cold, seq)
     assert (lines(done), scores(done)) == (lines(whole), scores(whole))
 
 
-def recovered(lane: ScoreLane, path: Path, seq: int) -> ScoreLane:
+def recovered(lane: ScoreLane, cold: ColdStore, seq: int) -> ScoreLane:
     """A new lane from the snapshot of another."""
     lane.turn()
     state = packed(lane.state())
-    ColdStore(path).write(seq, lane.journals())
+    cold.write(seq, lane.journals())
     again, hot = ScoreLane(CITY, ScoreSettings(), journal=True), thaw(state)
     again.restore(hot)
-    assert ColdStore(path).read(seq, again.journals()) == hot["blobs"]
+    assert cold.read(seq, again.journals()) == hot["blobs"]
     again.recover()
     return again
