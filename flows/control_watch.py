@@ -46,6 +46,11 @@ class Hangup:
 
     asked: bool = False
 
+    def ask(self, number: int, frame: FrameType | None) -> None:
+        """As a signal asks."""
+        del number, frame
+        self.asked = True
+
     @contextmanager
     def by_signal(self) -> Iterator[None]:
         """Listen for the signal, where this is the main thread."""
@@ -53,11 +58,7 @@ class Hangup:
             yield
             return
 
-        def ask(number: int, frame: FrameType | None) -> None:
-            del number, frame
-            self.asked = True
-
-        before = signal.signal(signal.SIGHUP, ask)
+        before = signal.signal(signal.SIGHUP, self.ask)
         try:
             yield
         finally:

@@ -39,6 +39,7 @@ def main() -> None:
     number, shared = int(sys.argv[1]), Path(order["shared"])
     engine = Engine(config, number, order["ports"], shared, lambda text: report.say({"said": text}))
     signal.signal(signal.SIGTERM, lambda *_: engine.stop.ask())
+    signal.signal(signal.SIGHUP, engine.hangup.ask)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     threading.Thread(target=_beat, args=(engine, report), daemon=True).start()
     try:

@@ -60,6 +60,7 @@ class Worker:
     waits: list[str] = field(default_factory=list)
     failed: dict[str, str] | None = None
     done: RunSummary | None = None
+    spoke: bool = False
     _rest: bytes = b""
 
     def hear(self, say: Callable[[str], None]) -> bool:
@@ -73,7 +74,7 @@ class Worker:
         return bool(data)
 
     def _take(self, said: dict[str, Any], say: Callable[[str], None]) -> None:
-        self.heard = time.monotonic()
+        self.heard, self.spoke = time.monotonic(), True
         if "said" in said:
             say(f"process {self.number}: {said['said']}")
         if "alive" in said:
@@ -204,7 +205,7 @@ class Supervisor:
 
     @contextmanager
     def _by_signals(self) -> Iterator[None]:
-        """The first SIGTERM or SIGINT stops all in order, a second one at once."""
+        """The first SIGTERM or SIGINT stops all in order, a second one at once; SIGHUP reaches all."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -216,8 +217,13 @@ class Supervisor:
                 os._exit(128 + number)
             self._asked = True
 
-        numbers = (signal.SIGTERM, signal.SIGINT)
-        before = {number: signal.signal(number, ask) for number in numbers}
+        def look(number: int, frame: FrameType | None) -> None:
+            del frame
+            # One that has not come so far as to listen would be ended by the signal, and looks by itself.
+            _tell([one for one in self._workers if one.spoke], number)
+
+        before = {number: signal.signal(number, ask) for number in (signal.SIGTERM, signal.SIGINT)}
+        before[signal.SIGHUP] = signal.signal(signal.SIGHUP, look)
         try:
             yield
         finally:

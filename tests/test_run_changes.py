@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,6 +22,7 @@ from flows.config import Configuration
 from flows.control_watch import Journal
 from flows.replay import replay
 from flows.run import Engine
+from flows.run_workers import Supervisor, Worker
 from sinks.history_hours import KEY
 from tests.replays import MORNING, make_city, replay_options
 
@@ -248,3 +251,22 @@ def test_a_hangup_looks_at_once_and_says_that_nothing_changed(hand: Hand) -> Non
         return True
 
     hand.run(hand.feed(MORNING + 5 * MINUTE), hangup, hand.heard("as they were"))
+
+
+def test_a_hangup_of_several_processes_reaches_those_that_listen() -> None:
+    code = "import signal, sys\nsignal.signal(signal.SIGHUP, lambda *_: sys.exit(7))\nprint(flush=True)\nsignal.pause()"
+    supervisor = Supervisor(Configuration(), lambda _: None)
+    for number in range(2):
+        popen = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+        assert popen.stdout is not None
+        popen.stdout.readline()
+        supervisor._workers.append(Worker(number, popen, 0.0, spoke=number == 0))
+    with supervisor._by_signals():
+        os.kill(os.getpid(), signal.SIGHUP)
+        listens, starts = (one.popen for one in supervisor._workers)
+        assert listens.wait(30) == 7
+        assert starts.poll() is None
+    starts.kill()
+    for popen in (listens, starts):
+        popen.communicate()
+    assert signal.getsignal(signal.SIGHUP) == signal.SIG_DFL
