@@ -185,7 +185,7 @@ class EngineSection(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
             60.0,
         ),
     ] = 60.0
-    batch_size: Annotated[Count, _about("Records decoded at a time.", "每批解码的记录数。", 10_000)] = 10_000
+    batch_size: Annotated[Count, _about("Records decoded at a time.", "每批解码的记录数。", 2_500)] = 2_500
     workers: Annotated[
         Workers,
         _about(
