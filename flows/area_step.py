@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from alerts.local_ladders import LocalLadders
+from flows.area_frames import alike, between, changes, only_areas, only_columns, part_of
 from flows.area_rows import AreaRows
 from flows.batches import FINAL, Floats, Ints
 from flows.change import Change
@@ -33,8 +33,6 @@ from indicators.shard import Shard
 
 AREAS = "areas"
 """Key of the area step's values, and its name as a sender."""
-_CHUNK = 4_096
-"""Window ends judged at once."""
 
 
 @dataclass(slots=True)
@@ -189,8 +187,8 @@ class AreaStep:
                 continue
             if ends[-1] > until:
                 cut = int(np.searchsorted(ends, until, side="right"))
-                kept.append(_Queued(queued.edition, _part(frame, cut, len(ends))))
-                queued = _Queued(queued.edition, _part(frame, 0, cut))  # noqa: PLW2901
+                kept.append(_Queued(queued.edition, part_of(frame, cut, len(ends))))
+                queued = _Queued(queued.edition, part_of(frame, 0, cut))  # noqa: PLW2901
             due.setdefault(frame.frame.index, []).append(queued)
         self._queued = kept
         for plan in self.plan.indicators:
@@ -206,9 +204,9 @@ class AreaStep:
         ends = self.city.calendar.ends(after, self.city.reached(plan, until), plan.indicator.hop_ms)
         if len(ends) and not frames:
             ends = self._eventful(plan, ends) if self._awaited(plan, int(ends[-1])) else ends[:0]
-        for part in _alike(ends, frames):
+        for part in alike(ends, frames):
             passed, early = early.split(int(part[-1]) + MAX_DISORDER)
-            own = [_between(f, int(part[0]), int(part[-1])) for f in frames]
+            own = [between(f, int(part[0]), int(part[-1])) for f in frames]
             windows = self._windows(plan, part, [f for f in own if f is not None])
             self.publisher.close(plan.index, windows, passed, out)
         if early.grid.size:
@@ -268,7 +266,7 @@ class AreaStep:
         )
         order = np.lexsort((tile, uid, kind))
         kind, uid, district = kind[order], uid[order], district[order]
-        start = np.flatnonzero(_changes(kind, uid))
+        start = np.flatnonzero(changes(kind, uid))
         return kind[start], uid[start], district[start], frame.merged(order, start)
 
     def _rolled_up(self, plan: IndicatorPlan, judged: Judged, rows: Ints) -> tuple[Judged, Ints]:
@@ -278,7 +276,7 @@ class AreaStep:
         if plan.indicator.merge == "max":
             judged = replace(judged, value=self._greatest(judged.value, rows, lowest))
         keep = np.flatnonzero(kind >= lowest)
-        return _columns(judged, keep), rows[keep]
+        return only_columns(judged, keep), rows[keep]
 
     def _greatest(self, value: Floats, rows: Ints, lowest: AreaKind) -> Floats:
         kind = self.areas.kind[rows]
@@ -310,7 +308,7 @@ class AreaStep:
                 was = self._windows(plan, ends, [replace(f, frame=f.before or f.frame) for f in frames])
             changed = self._changed(frames, now.areas, len(ends))
             columns = np.flatnonzero(changed.any(axis=0))
-            past = Past(_only(now, columns), _only(was, columns), changed[:, columns], at)
+            past = Past(only_areas(now, columns), only_areas(was, columns), changed[:, columns], at)
             self.publisher.correct(index, past, out)
 
     def _changed(self, frames: list[AreaFrame], rows: Ints, ends: int) -> NDArray[np.bool_]:
@@ -362,49 +360,3 @@ class AreaStep:
 def _empty(city: City, since: int) -> Shard:
     """A shard without anything, for windows without any data."""
     return Shard(city.plan, city.calendar, Cells(city.areas.locate, city.grid.tile), since=since)
-
-
-def _changes(kind: Ints, uid: Ints) -> NDArray[np.bool_]:
-    first = np.ones(len(kind), bool)
-    first[1:] = (kind[1:] != kind[:-1]) | (uid[1:] != uid[:-1])
-    return first
-
-
-def _part(frame: AreaFrame, first: int, last: int) -> AreaFrame:
-    changed = None if frame.changed is None else frame.changed[first:last]
-    return replace(frame, frame=frame.frame.part(first, last), changed=changed)
-
-
-def _between(frame: AreaFrame, first: int, last: int) -> AreaFrame | None:
-    ends = frame.frame.ends
-    begin = int(np.searchsorted(ends, first, side="left"))
-    end = int(np.searchsorted(ends, last, side="right"))
-    if begin == end:
-        return None
-    return frame if (begin, end) == (0, len(ends)) else _part(frame, begin, end)
-
-
-def _columns(judged: Judged, columns: Ints) -> Judged:
-    level_ok = None if judged.level_ok is None else judged.level_ok[:, columns]
-    return Judged(
-        judged.ends,
-        judged.value[:, columns],
-        judged.n[:, columns],
-        judged.coverage[:, columns],
-        judged.allowed[:, columns],
-        level_ok,
-        judged.recent[:, columns],
-        None if judged.warming is None else judged.warming[:, columns],
-    )
-
-
-def _only(windows: Windows, columns: Ints) -> Windows:
-    return Windows(_columns(windows.judged, columns), windows.areas[columns], windows.always[:, columns])
-
-
-def _alike(ends: Ints, frames: list[AreaFrame]) -> list[Ints]:
-    """Window ends in runs that every frame covers wholly or not at all."""
-    cuts = {i for f in frames for i in np.searchsorted(ends, f.frame.ends[[0, -1]] + [0, 1]).tolist()}
-    cuts |= set(range(0, len(ends), _CHUNK)) | {len(ends)}
-    edges = sorted(cuts | {0})
-    return [ends[a:b] for a, b in pairwise(edges)]

@@ -254,7 +254,13 @@ def test_a_hangup_looks_at_once_and_says_that_nothing_changed(hand: Hand) -> Non
 
 
 def test_a_hangup_of_several_processes_reaches_those_that_listen() -> None:
-    code = "import signal, sys\nsignal.signal(signal.SIGHUP, lambda *_: sys.exit(7))\nprint(flush=True)\nsignal.pause()"
+    lines = (
+        "import signal, sys",
+        "signal.signal(signal.SIGHUP, lambda *_: sys.exit(7))",
+        "print(flush=True)",
+        "signal.pause()",
+    )
+    code = "\n".join(lines)
     supervisor = Supervisor(Configuration(), lambda _: None)
     for number in range(2):
         popen = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
