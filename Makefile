@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 ARGS ?=
 
-.PHONY: demo test check oracle bench docs venv clean
+.PHONY: demo test check oracle mutants chaos chaos-long bench docs venv clean
 .DEFAULT_GOAL := help
 
 help:            ## show the targets
@@ -30,6 +30,9 @@ chaos: $(STAMP)  ## kill, freeze and starve an engine on Kafka, and compare; ARG
 
 chaos-long: $(STAMP) ## the same with 40 kills and three brokers; writes docs/chaos.md
 	@$(BIN)/python -m tests.chaos.chaos --kills 40 --seconds 900 --brokers 3 --report docs/chaos.md $(ARGS)
+
+mutants: $(STAMP)  ## wrong formulas against the golden cases; writes docs/mutants.md
+	@$(BIN)/python -m benchmarks.mutants $(ARGS)
 
 bench: $(STAMP)  ## throughput on a simulated city, as a Markdown table
 	@$(BIN)/python benchmarks/throughput.py $(ARGS)
