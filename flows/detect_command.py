@@ -126,7 +126,7 @@ def _report(series: RecordedSeries, scores: SeriesScores, step_ms: float | None,
     import numpy as np
 
     from flows.detect_table import written
-    from indicators.detector_kinds import Kind
+    from indicators.detector_kinds import NAMES_ZH, Kind
 
     alarms = written(series, scores).filter(scores.alarm)
     kinds = Counter(Kind(k).name.lower() for k in scores.kind.tolist())
@@ -143,8 +143,8 @@ def _report(series: RecordedSeries, scores: SeriesScores, step_ms: float | None,
     shown = Table(
         "time 时间", "value 数值", "score 得分", "p", "kind 类型", title=_headline(alarms.height, len(series))
     )
-    for row in alarms.tail(_SHOWN).iter_rows():
-        shown.add_row(*(f"{cell:.3g}" if isinstance(cell, float) else str(cell) for cell in row))
+    for time, value, score, p, kind in alarms.tail(_SHOWN).iter_rows():
+        shown.add_row(time, value, f"{score:.3f}", f"{p:.3g}", f"{kind} {NAMES_ZH[Kind[kind.upper()]]}")
     Console().print(shown)
 
 

@@ -138,7 +138,8 @@ class Detector:
         own = np.minimum(detector_tail.own_probability(state, surprise, to), runs.min(axis=0))
         view = np.full(readings.size, -1, np.int8)
         unusual = np.flatnonzero(surprise)
-        view[unusual] = excess[:, unusual].argmax(axis=0)
+        if unusual.size:
+            view[unusual] = excess[:, unusual].argmax(axis=0)
         rare = common <= detector_kinds.NOTABLE
         seen = detector_kinds.Seen(
             value, value - weekly, present, *motion, excess[VALUE], view, rare & present, runs

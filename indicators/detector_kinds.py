@@ -33,6 +33,19 @@ class Kind(IntEnum):
     SEASONAL = 8
 
 
+NAMES_ZH = {
+    Kind.NORMAL: "正常",
+    Kind.WARMING_UP: "预热",
+    Kind.SPIKE: "尖峰",
+    Kind.LEVEL_SHIFT: "水平突变",
+    Kind.DRIFT: "漂移",
+    Kind.FLAT_LINE: "卡死",
+    Kind.SILENCE: "静默",
+    Kind.NOISE_BURST: "噪声突增",
+    Kind.SEASONAL: "时段异常",
+}
+"""The kinds as people read them."""
+
 NOTABLE = 1e-3
 """A probability from which on something has a kind other than normal."""
 
@@ -84,7 +97,8 @@ def tell(state: DetectorState, seen: Seen, to: DetectorSettings) -> NDArray[np.i
     open_ = seen.present & (state.calm <= min(EPISODE * to.stretch, 254))
     kind = np.full(state.series, Kind.NORMAL, np.int8)
     rare = np.flatnonzero(seen.rare)
-    kind[rare] = _sort(state, seen, rare)
+    if rare.size:
+        kind[rare] = _sort(state, seen, rare)
     kind[open_ & _lasts(state, seen.value)] = Kind.LEVEL_SHIFT
     kind[open_ & (state.unrest >= RESTLESS)] = Kind.NOISE_BURST
     kind[stuck] = Kind.FLAT_LINE

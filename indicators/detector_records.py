@@ -26,7 +26,8 @@ def surpass(state: DetectorState, views: Float32s, present: Bools, to: DetectorS
     _begin(state, views, present, to)
     # What is at its mean surpasses nothing and teaches nothing; cheaper than a mask in every step below.
     idle = np.flatnonzero(~present | (state.count < to.first))
-    views[:, idle] = state.mean[:, idle]
+    if idle.size:
+        views[:, idle] = state.mean[:, idle]
     excess: Float32s = np.maximum(views - state.high, state.low - views)
     np.maximum(excess, 0.0, out=excess)
     deviation = np.sqrt(state.variance)

@@ -39,8 +39,9 @@ def prolong(state: DetectorState, value: Float32s, present: Bools, to: DetectorS
     ):
         longest = np.maximum(record, np.float32(SHORTEST))
         unusual = np.flatnonzero(known & going_on & (length > np.float32(MARGIN) * longest + 1))
-        seen = np.log(np.maximum(state.age[unusual], 2).astype(np.float32))
-        probability[row, unusual] = np.exp(-seen * (1.0 + length[unusual] / longest[unusual]) / 2)
+        if unusual.size:
+            seen = np.log(np.maximum(state.age[unusual], 2).astype(np.float32))
+            probability[row, unusual] = np.exp(-seen * (1.0 + length[unusual] / longest[unusual]) / 2)
     return probability
 
 

@@ -20,6 +20,17 @@ USUAL_STEP_MS = 300_000
 FASTEST = 5
 """Spans are stretched by this at most: to those of one reading a minute."""
 
+MODELS = {
+    "seasonal": (1.0, 1.0, 1.0, 1.0, 0.6, 0.6),
+    "robust_z": (1.0, 1.0, 0.0, 1.0, 0.6, 0.0),
+    "changepoint": (0.0, 1.0, 1.0, 1.0, 0.0, 0.6),
+}
+"""Weights of the views by what the catalogue names in its column ``anomaly``.
+
+Views are, in order: against the fast mean, the slow one, the hour of day, as it is, volatility, hour of week.
+``robust_z`` has no season, ``changepoint`` leaves out what passes quickly.
+"""
+
 TABLE = 65_536
 """Readings after which a series is as old as it gets."""
 
@@ -49,12 +60,21 @@ class DetectorSettings:
     volatility_start: int = 50
     warm: int = 60
     cap: float = 20.0
-    weights: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0, 0.6, 0.6)
+    weights: tuple[float, ...] = MODELS["seasonal"]
 
     @classmethod
-    def for_step(cls, step_ms: float) -> DetectorSettings:
-        """Settings for readings ``step_ms`` apart."""
-        return cls(stretch=int(np.clip(round(USUAL_STEP_MS / step_ms), 1, FASTEST)), step_ms=step_ms)
+    def for_step(cls, step_ms: float, model: str = "seasonal") -> DetectorSettings:
+        """Settings for readings ``step_ms`` apart; ``model`` is one of :data:`MODELS`.
+
+        Raises:
+            ValueError: there is no such model, or the step is not positive.
+        """
+        if model not in MODELS:
+            raise ValueError(f"there is no model {model!r} of single series; use one of {', '.join(MODELS)}")
+        if not step_ms > 0:
+            raise ValueError(f"readings are a positive number of ms apart; found {step_ms}")
+        stretch = int(np.clip(round(USUAL_STEP_MS / step_ms), 1, FASTEST))
+        return cls(stretch=stretch, step_ms=step_ms, weights=MODELS[model])
 
     @property
     def first(self) -> int:

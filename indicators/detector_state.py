@@ -130,6 +130,8 @@ class DetectorState:
 
     def part(self, begin: int, end: int) -> DetectorState:
         """The series [begin, end): views, so that what happens to them happens to the whole."""
+        if (begin, end) == (0, self.series):
+            return self
         return DetectorState(**{f.name: getattr(self, f.name)[..., begin:end] for f in fields(self)})
 
     def take(self, series: NDArray[np.intp]) -> DetectorState:
