@@ -88,13 +88,19 @@ def ewma(one: Series, span: float = 512.0) -> Floats:
 
 
 def robust_z(one: Series, window: int = 288) -> Floats:
-    """Distance to the median of the last ``window`` values, in median absolute deviations."""
+    """Distance to the median of the last ``window`` values, in median absolute deviations.
+
+    A deviation counts as no less than a tenth of the standard deviation so far, lest a quiet day divide by 0.
+    """
     scores = np.zeros(one.values.size)
+    rows = np.arange(1, one.values.size + 1)
+    mean, square = np.cumsum(one.values) / rows, np.cumsum(np.square(one.values)) / rows
+    least = 0.1 * np.sqrt(np.maximum(square - np.square(mean), 0.0)) + 1e-9
     for row in range(20, one.values.size):
         past = one.values[max(row - window, 0) : row]
         median = np.median(past)
         spread = 1.4826 * np.median(np.abs(past - median))
-        scores[row] = abs(one.values[row] - median) / max(spread, 1e-9 + 1e-3 * abs(median))
+        scores[row] = abs(one.values[row] - median) / max(spread, least[row - 1])
     return scores
 
 
