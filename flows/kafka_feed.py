@@ -32,9 +32,13 @@ HELD_BYTES = 96 << 20
 """About so much is kept in all lists together."""
 BLOCK_BYTES = 2 << 20
 """About so much is decoded at a time: lines are decoded best while they are in the cache."""
-_TYPICAL = 200.0
+_UNKNOWN = 10_000.0
+"""Bytes that a message is taken to have before the first has come."""
 
 LOG = logging.getLogger("yiwang.kafka")
+
+_OVERHEAD = 100
+"""Bytes of a message beside its value, about."""
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -98,8 +102,13 @@ class _Queue:
     next: int
     """The offset after the last message that has come."""
     messages: list[Message] = field(default_factory=list)
-    size: float = _TYPICAL
+    size: float = _UNKNOWN
     paused: bool = False
+
+    def note(self, last: Message) -> None:
+        """The last message that has come: where the next one is, and about how large they are."""
+        self.next = (last.offset() or 0) + 1
+        self.size = (self.size + len(last.value() or b"") + _OVERHEAD) / 2
 
     @property
     def held(self) -> float:
@@ -153,7 +162,7 @@ class Feed:
                 queue.messages.append(message)
         for queue in queues.values():
             if queue.messages:
-                queue.next = (queue.messages[-1].offset() or 0) + 1
+                queue.note(queue.messages[-1])
         self._note_ends()
         self._note_troubles()
 
@@ -200,7 +209,7 @@ class Feed:
         values = [message.value() or b"" for message in taken]
         offsets = np.fromiter((message.offset() for message in taken), np.int64, len(taken))
         headers = [message.headers() for message in taken]
-        queue.size = sum(map(len, values)) / len(values) + 100
+        queue.size = sum(map(len, values)) / len(values) + _OVERHEAD
         arrow = frozenset(i for i, own in enumerate(headers) if own and _is_arrow(own))
         return MessageBlock(values, int(offsets[0]), arrow=arrow, offsets=offsets, headers=headers)
 
