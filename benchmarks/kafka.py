@@ -58,7 +58,7 @@ def cpu_seconds(pids: Iterable[int]) -> float:
     groups, ticks = set(pids), 0
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):
-            # The name of a program may hold anything, even a parenthesis: what follows the last one is numbers.
+            # A program may have any name, even one with parentheses: behind the last one are numbers.
             fields = stat.read_text().rpartition(")")[2].split()
             if int(fields[_GROUP]) in groups:
                 ticks += int(fields[_USER]) + int(fields[_SYSTEM])
