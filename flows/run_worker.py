@@ -33,6 +33,8 @@ def main() -> None:
     """Run this process's share of the flow; exit code 1 if that fails."""
     # Ctrl-C reaches all processes of a terminal: the parent decides.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # One that comes before the engine listens has nothing to change: it reads its files when it starts.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     order = json.loads(sys.stdin.buffer.readline())
     report = Report()
     config = msgspec.convert(order["config"], Configuration)
