@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 import json
 import resource
@@ -11,14 +10,11 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from bytewax.dataflow import Dataflow
-from bytewax.recovery import RecoveryConfig
-from bytewax.run import cli_main
 
 from flows.change import Change
 from flows.city import City
@@ -42,6 +38,7 @@ from flows.redis_ends import redis_settings, redis_taps
 from flows.registry import read_registry
 from flows.roll import Roll
 from flows.router import Lanes
+from flows.running import run_flow
 from flows.score_settings import ScoreSettings
 from flows.score_step import scored
 from flows.snapshots import COSTS, Costs
@@ -281,7 +278,7 @@ def replay(options: ReplayOptions) -> Summary:
         if options.workers > 1:
             others = _run_processes(options, advance, lock)
         else:
-            run_flow(flow_of(options, advance), options)
+            run_flow(flow_of(options, advance), options.recovery, options.snapshot_every)
         summary = _summary(options, begin, others, script)
         if options.explain:
             explain_all(city_of(options), options.explain, options.out, _inputs(options))
@@ -338,39 +335,6 @@ def catalogue_of(options: ReplayOptions) -> Catalogue:
     """The shipped indicators and those of the options, with the thresholds of the options."""
     base = base_of(options.catalogue, options.thresholds)
     return in_force(base, options.settings, options.indicators)[0]
-
-
-def run_flow(
-    flow: Dataflow, options: ReplayOptions, process: int | None = None, ports: list[int] | None = None
-) -> None:
-    """Run the flow in this process, alone or as one of several."""
-    recovery = None
-    if options.recovery is not None:
-        recovery = RecoveryConfig(  # type: ignore[no-untyped-call]
-            str(RecoveryFolder(options.recovery).engine)
-        )
-    with _rare_collections():
-        cli_main(  # type: ignore[no-untyped-call]
-            flow,
-            process_id=process,
-            addresses=None if ports is None else [f"127.0.0.1:{port}" for port in ports],
-            epoch_interval=timedelta(seconds=options.snapshot_every),
-            recovery_config=recovery,
-        )
-
-
-@contextmanager
-def _rare_collections() -> Iterator[None]:
-    """Search for reference cycles rarely: the flow makes none, and its long-lived state is large."""
-    before = gc.get_threshold()
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(200_000, 20, 100)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-        gc.unfreeze()
 
 
 def _run_processes(options: ReplayOptions, advance: Callable[[int], None], lock: list[int]) -> float:

@@ -30,7 +30,7 @@ from flows.profile import timed
 from flows.records import PART
 from flows.redis_ends import redis_settings, redis_taps
 from flows.redis_feedback import RedisFeedback
-from flows.replay import ReplayOptions, city_of, lane_count, run_flow
+from flows.replay import ReplayOptions, city_of, lane_count
 from flows.router import Lanes
 from flows.run_metrics import EngineFigures
 from flows.run_options import base, is_kafka, options_of, parts_of, prepared
@@ -38,6 +38,7 @@ from flows.run_records import RecordSource
 from flows.run_source import LivePart
 from flows.run_stop import Stop
 from flows.run_totals import RunSummary, summary_of
+from flows.running import run_flow
 from flows.steps import CITY, Run
 from geo.areas import AreaKind
 from indicators.durations import milliseconds
@@ -104,7 +105,8 @@ class Engine:
             stack.enter_context(self.hangup.by_signal())
             if self.ports is None:
                 self.say("running; SIGTERM or Ctrl-C stops it")
-            run_flow(flow, options, None if self.ports is None else self.process, self.ports)
+            number = None if self.ports is None else self.process
+            run_flow(flow, options.recovery, options.snapshot_every, number, self.ports)
             if not self.parts:
                 raise RuntimeError("the engine has stopped before its inputs were opened; see above")
             refused = figures.refusals.counts.total()

@@ -13,7 +13,8 @@ from typing import Any
 
 from flows.failures import FIRST, root, told
 from flows.profile import SECONDS
-from flows.replay import flow_of, options_from, run_flow
+from flows.replay import flow_of, options_from
+from flows.running import run_flow
 from flows.snapshots import COSTS
 
 _REPORT_EVERY = 0.1
@@ -31,7 +32,7 @@ def main() -> None:
         options = options_from(order)
         flow = flow_of(options, report.read)
         stage = "work"
-        run_flow(flow, options, int(sys.argv[1]), ports)
+        run_flow(flow, options.recovery, options.snapshot_every, int(sys.argv[1]), ports)
     except BaseException as error:  # noqa: BLE001 - the engine panics where another process died
         if FIRST or isinstance(error, Exception):
             cause = root(FIRST[0] if FIRST else error)

@@ -14,8 +14,9 @@ from flows.incident_step import desk_of
 from flows.inputs import Input
 from flows.no_control import NoControl
 from flows.records import PART, Item, ReplayPart, ReplaySource
-from flows.replay import ReplayOptions, city_of, replay, roll_of, run_flow
+from flows.replay import ReplayOptions, city_of, replay, roll_of
 from flows.router import Lanes
+from flows.running import run_flow
 from flows.steps import CITY, Run
 from sinks.line_files import LineFiles, plain_line, reject_line
 from sinks.outputs import finalise, prepare
@@ -57,7 +58,7 @@ def replay_dealt(options: ReplayOptions, parts: list[list[Input]], lanes: int) -
         incidents=LineFiles(out, "incidents", [CITY], plain_line),
     )
     run = Run(city, split, None, desk_of(city), sources=tuple(names))
-    run_flow(build(ends, run.steps()), options)
+    run_flow(build(ends, run.steps()), options.recovery, options.snapshot_every)
     finalise(out)
 
 
