@@ -33,6 +33,9 @@ _FURTHEST = np.float32(100.0)
 """A reading is taken as no further beyond its record than this, standard deviations: it may be rubbish."""
 
 
+_LARGEST = np.float32(1e17)
+"""Nothing measured is larger; squares of it are still numbers."""
+
 _LEAST = np.float32(1e-3)
 """A record that is surpassed by less is not: rounding, standard deviations."""
 
@@ -160,9 +163,11 @@ def _centred(
     np.copyto(state.origin, readings, where=present & (state.count == 0))
     value = np.subtract(readings, state.origin, out=np.zeros(readings.size), where=present)
     furthest = np.sqrt(state.variance[VALUE]) * _FURTHEST
-    known = present & (state.count > to.warming) & (furthest > 0)
-    bounded = np.clip(value, state.low[VALUE] - furthest, state.high[VALUE] + furthest)
-    return present, np.where(known, bounded, value).astype(np.float32)
+    known = (state.count > to.warming) & (furthest > 0)
+    furthest[~known] = _LARGEST
+    least = np.maximum(state.low[VALUE] - furthest, -_LARGEST)
+    most = np.minimum(state.high[VALUE] + furthest, _LARGEST)
+    return present, np.clip(value, least, most, out=value).astype(np.float32)
 
 
 def _surprise(state: DetectorState, excess: Float32s, to: DetectorSettings) -> Float32s:

@@ -115,6 +115,11 @@ def test_what_is_wrong_is_said(
     assert message in detect(path, "--out", str(tmp_path / "out.csv"), *options, code=code).stderr
 
 
+def test_holidays_may_be_kept(recorded: Path, tmp_path: Path) -> None:
+    detect(recorded, "--holidays", "cn", "--out", str(tmp_path / "scores.csv"))
+    assert pl.read_csv(tmp_path / "scores.csv", infer_schema=False).height == ROWS
+
+
 def test_a_missing_file_is_wrong_use(tmp_path: Path) -> None:
     detect(tmp_path / "nothing.csv", "--out", str(tmp_path / "out.csv"), code=2)
 

@@ -198,6 +198,22 @@ def test_one_corrupt_reading_does_not_blind() -> None:
     assert found["alarm"][3500:3506, 0].any()
 
 
+@settings(max_examples=6)
+@given(seed=st.integers(0, 10_000))
+def test_no_value_whatever_it_is_breaks_a_series(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    values = rng.normal(20, 1, (300, 4))
+    rubbish = [1e300, -1e300, 1e-300, 0.0, -0.0, np.inf, -np.inf, np.nan, 1.8e308, 3.4e38]
+    hit = rng.random(values.shape) < 0.1
+    values[hit] = rng.choice(rubbish, hit.sum())
+    detector = Detector(4)
+    run(detector, values)
+    state = detector.arrays()
+    origins = state.pop("origin")
+    assert np.isfinite(origins.astype(float)).all()
+    assert all(np.isfinite(array.astype(float)).all() for array in state.values())
+
+
 def test_the_threshold_falls_with_the_budget_and_alarms_are_those_beyond_it() -> None:
     detector = Detector(50)
     run(detector, np.random.default_rng(2).normal(size=(1500, 50)))
