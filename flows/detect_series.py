@@ -34,9 +34,9 @@ class SeriesScores:
     @classmethod
     def silent(cls, rows: int) -> Self:
         """Rows of which nothing can be said yet."""
-        unknown = np.full(rows, np.nan)
         kind = np.full(rows, Kind.WARMING_UP, np.int8)
-        return cls(np.zeros(rows), np.ones(rows), kind, np.zeros(rows, bool), unknown, unknown, unknown)
+        unknown = (np.full(rows, np.nan) for _ in ("baseline", "low", "high"))
+        return cls(np.zeros(rows), np.ones(rows), kind, np.zeros(rows, bool), *unknown)
 
     @classmethod
     def joined(cls, parts: list[Self]) -> Self:

@@ -59,6 +59,7 @@ class DetectorSettings:
     start: int = 20
     volatility_start: int = 50
     warm: int = 60
+    alarm_after: int = 168
     cap: float = 20.0
     weights: tuple[float, ...] = MODELS["seasonal"]
 
@@ -90,6 +91,11 @@ class DetectorSettings:
     def warming(self) -> int:
         """Readings of which the detector says nothing."""
         return self.warm * self.stretch
+
+    @property
+    def alarming(self) -> int:
+        """Readings before the first alarm: a week of hours."""
+        return self.alarm_after * self.stretch
 
     @property
     def fading(self) -> np.float32:

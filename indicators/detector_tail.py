@@ -96,9 +96,9 @@ def threshold(state: DetectorState, false_alarms: float, to: DetectorSettings) -
 
 
 def alarm(state: DetectorState, probability: Float32s, false_alarms: float, to: DetectorSettings) -> Bools:
-    """Which series alarm: rarer than the budget allows, not already alarmed, known for two days."""
+    """Which series alarm: rarer than the budget allows, calm before, known for two days and 168 readings."""
     rare = probability <= budget_per_step(false_alarms, to)
-    begun = (state.age >= 2 * DAY_MS / to.step_ms) & (state.count > to.warming)
+    begun = (state.age >= 2 * DAY_MS / to.step_ms) & (state.count >= to.alarming)
     raised = rare & begun & (state.rest >= REST * to.stretch)
     state.rest += state.rest < 255
     state.rest[rare] = 0

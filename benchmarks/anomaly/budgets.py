@@ -41,7 +41,7 @@ def spent(sensors: int, days: int = 28, seed: int = 5) -> list[Spent]:
     for tick, (ts, values) in enumerate(series.ticks(city)):
         verdicts = detector.update(values, clock.at(ts - 1))
         state, to = detector.state, detector.settings
-        watched += ((state.age >= 576) & (state.count > to.warming)).sum() / 288
+        watched += ((state.age >= 576) & (state.count >= to.alarming)).sum() / 288
         kept = state.rest
         for budget, rest in rests.items():
             # Only the calm since the last alarm depends on the budget.

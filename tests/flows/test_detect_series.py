@@ -62,6 +62,18 @@ def test_the_jump_is_found_and_what_is_missing_scores_nothing() -> None:
     assert not scores.score[np.isnan(values)].any()
 
 
+def test_the_band_lies_around_the_baseline_and_holds_most_readings() -> None:
+    scores = scored(1, [], 300_000)
+    _, values, _ = series(1)
+    known = np.isfinite(scores.baseline)
+    assert known.sum() == ROWS - 22
+    assert (scores.low[known] < scores.baseline[known]).all()
+    assert (scores.baseline[known] < scores.high[known]).all()
+    before = known & np.isfinite(values) & (np.arange(ROWS) < 200)
+    inside = (values >= scores.low) & (values <= scores.high)
+    assert inside[before].mean() > 0.95
+
+
 def test_nothing_is_said_while_the_step_is_learned() -> None:
     scores = scored(2, [])
     assert (scores.kind[:LEARNING] == Kind.WARMING_UP).all()

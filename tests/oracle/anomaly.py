@@ -254,6 +254,6 @@ class OneSeries:
 
     def alarmed(self, p: float) -> bool:
         rare = p <= self.budget / 1000 / STEPS_A_DAY
-        raised = rare and self.age >= 2 * STEPS_A_DAY and self.n > 60 and self.rest >= 12
+        raised = rare and self.age >= 2 * STEPS_A_DAY and self.n >= 168 and self.rest >= 12
         self.rest = 0 if rare else min(self.rest + 1, 255)
         return raised
