@@ -24,7 +24,10 @@ from sinks.table_file import ValueFrame
 _FIRST = 1_000
 """Records of a file among which its earliest is looked for: more than any disorder shuffles."""
 
-_PER_ROW = ("kind", "window_end", "value", "level", "n", "coverage", "revision", "status", "row")
+_PER_ROW = (
+    *("kind", "window_end", "value", "level", "n", "coverage"),
+    *("revision", "status", "row", "score", "low", "high"),
+)
 
 
 def recording(folder: Path | None, kind: Kind) -> list[Path]:
