@@ -134,9 +134,9 @@ def _out(step: str) -> Callable[[list[tuple[str, Item]]], Iterable[tuple[str, An
 
 
 def _by_sender(items: list[tuple[str, Item]]) -> Iterable[Keyed]:
-    """Values and clocks, both under the key of the part they come from."""
+    """Values, those that are not published too, and clocks, under the key of the part they come from."""
     for _, item in items:
-        if item.step == "value":
+        if item.step in {"value", "past"}:
             yield item.key, item
         elif item.step == "alert":
             yield item.piece.sender, item

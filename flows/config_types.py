@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 Kind = Literal["cell", "community", "street", "district", "city"]
+Holidays = Literal["none", "cn"]
 ClockMode = Literal["wall", "source"]
 
 Name = Annotated[str, Meta(min_length=1)]

@@ -13,6 +13,7 @@ from flows.snapshots import freeze, thaw
 from flows.steps import CITY
 from geo.areas import AreaInfo, AreaKind
 from sinks.dispatch_sink import IncidentContent
+from sinks.redis_anomalies import AnomalyContent
 from sinks.redis_parts import AlertContent, Content, RedisSettings, RedisSink, ValueContent
 
 
@@ -21,8 +22,13 @@ def redis_settings(url: str, *, durable: bool) -> RedisSettings:
     return RedisSettings(url, freeze=freeze if durable else None, thaw=thaw, timed=timed)
 
 
-def redis_taps(city: City, shards: list[str], settings: RedisSettings, started: int) -> tuple[Tap, ...]:
-    """The readers that mirror a run in Redis; ``started`` in epoch ms, for ``yw:meta``."""
+def redis_taps(
+    city: City, shards: list[str], settings: RedisSettings, started: int, *, scored: bool = False
+) -> tuple[Tap, ...]:
+    """The readers that mirror a run in Redis; ``started`` in epoch ms, for ``yw:meta``.
+
+    ``scored``: values with their scores, and anomalies, of a flow that has both.
+    """
     keys = settings.keys
     meta = _meta(city, started)
 
@@ -43,8 +49,14 @@ def redis_taps(city: City, shards: list[str], settings: RedisSettings, started: 
         del part
         return IncidentContent(keys, state)
 
+    def anomalies(part: str, state: Any) -> Content:  # noqa: ANN401
+        del part, state
+        return AnomalyContent(keys)
+
+    more = (Tap("anomalies_redis", "anomalies", RedisSink(settings, [CITY], anomalies)),) if scored else ()
     return (
-        Tap("values_redis", "values", RedisSink(settings, [*shards, AREAS], values)),
+        *more,
+        Tap("values_redis", "scored" if scored else "values", RedisSink(settings, [*shards, AREAS], values)),
         Tap("alerts_redis", "alerts", RedisSink(settings, [CITY], alerts)),
         Tap("incidents_redis", "incidents", RedisSink(settings, [CITY], incidents)),
     )

@@ -166,7 +166,8 @@ def flow_of(options: ReplayOptions, progress: Callable[[int], None]) -> Dataflow
     durable = options.recovery is not None
     taps: tuple[Tap, ...] = ()
     if options.redis != "none":
-        taps = redis_taps(city, lanes.shards, redis_settings(options.redis, durable=durable), _now())
+        mirror, scores = redis_settings(options.redis, durable=durable), options.anomaly is not None
+        taps = redis_taps(city, lanes.shards, mirror, _now(), scored=scores)
     ends = Ends(
         records=ReplaySource(
             _inputs(options),

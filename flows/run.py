@@ -39,6 +39,7 @@ from flows.run_source import LivePart
 from flows.run_stop import Stop
 from flows.run_totals import RunSummary, summary_of
 from flows.running import run_flow
+from flows.score_step import scored_or_not
 from flows.steps import CITY, Run
 from geo.areas import AreaKind
 from indicators.durations import milliseconds
@@ -50,6 +51,7 @@ from sinks.line_files import LineFiles, plain_line, reject_line
 from sinks.nowhere import Nowhere
 from sinks.prometheus import Source, served
 from sinks.prometheus_alerts import AlertCounter, AlertFigures, IncidentGauge, RefusalCounter
+from sinks.prometheus_anomalies import AnomalyCounter, AnomalyFigures
 from sinks.prometheus_dispatch import DispatchQueues
 from sinks.prometheus_values import Latest, RevisionCounter, Revisions, ValueGauges
 from sinks.prometheus_waiting import Waits
@@ -140,7 +142,8 @@ class Engine:
         if redis is not None:
             settings = redis_settings(redis, durable=durable)
             settings = replace(settings, keys=Keys(self.config.redis.prefix), waiting=self.waits)
-            taps = (*redis_taps(city, lanes.shards, settings, int(self.wall() * 1000)), *taps)
+            started, scores = int(self.wall() * 1000), options.anomaly is not None
+            taps = (*redis_taps(city, lanes.shards, settings, started, scored=scores), *taps)
         editions, control = self._control(options, city, lanes, figures)
         ends = Ends(
             records=self._records(options, city, lanes, figures).source(stack),
@@ -150,6 +153,7 @@ class Engine:
             alerts=LineFiles(options.out, "alerts", [CITY], plain_line, durable=durable, whole=True),
             incidents=LineFiles(options.out, "incidents", [CITY], plain_line, durable=durable, whole=True),
             taps=taps,
+            anomalies=LineFiles(options.out, "anomalies", [CITY], plain_line, durable=durable, whole=True),
             feedback=self._feedback(redis, figures, durable=durable),
         )
         desk = desk_of(city, options.routing, options.sla)
@@ -163,7 +167,7 @@ class Engine:
             editions=editions,
             attic=options.out,
         )
-        return build(ends, run.steps()), sources
+        return build(ends, scored_or_not(run, options.anomaly)), sources
 
     def _records(
         self, options: ReplayOptions, city: City, lanes: Lanes, figures: EngineFigures
@@ -250,4 +254,8 @@ class Engine:
                 Tap("incidents_prometheus", "incidents", IncidentGauge(alerts)),
             ]
             sources += [latest.families, revisions.families, alerts.families]
+            if self.config.anomaly.enabled:
+                anomalies = AnomalyFigures(themes)
+                taps.append(Tap("anomalies_prometheus", "anomalies", AnomalyCounter(anomalies)))
+                sources.append(anomalies.families)
         return tuple(taps), sources

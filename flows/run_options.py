@@ -20,6 +20,7 @@ from flows.record_files import SUFFIXES
 from flows.records import PART
 from flows.recovery_folder import RecoveryFolder
 from flows.replay import ReplayOptions, lane_count
+from flows.score_settings import ScoreSettings
 from sinks.redis_server import embedded_server
 
 
@@ -56,7 +57,14 @@ def options_of(config: Configuration) -> ReplayOptions:
         grid=_path(city.grid),
         grid_code_field=city.grid_code_field,
         settings=city.settings,
+        anomaly=scores_of(config),
     )
+
+
+def scores_of(config: Configuration) -> ScoreSettings | None:
+    """How anomalies are looked for, None if they are not."""
+    wanted = config.anomaly
+    return ScoreSettings(wanted.budget, wanted.holidays) if wanted.enabled else None
 
 
 def is_kafka(config: Configuration) -> bool:
@@ -171,7 +179,7 @@ def _path(text: str | None) -> Path | None:
 def _set_aside(out: Path) -> None:
     """A run that does not go on from a recovery point begins its files anew; earlier lines are kept."""
     out.mkdir(parents=True, exist_ok=True)
-    for name in ("rejects", "alerts", "incidents"):
+    for name in ("rejects", "alerts", "incidents", "anomalies"):
         path = out / f"{name}.jsonl"
         if path.exists() and path.stat().st_size:
             path.replace(out / f"{name}.before-{path.stat().st_mtime_ns // 1_000_000}.jsonl")

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal
 
+from flows.config_types import Holidays
 from geo.public_holidays import WORKDAY, day_kind
 from indicators.hour_of_week import HourOfWeek
-
-Holidays = Literal["none", "cn"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from flows.score_lane import ScoredPiece, ScoreLane
 from flows.score_settings import ScoreSettings
 from flows.snapshots import COSTS, freeze, thaw
 from flows.steps import CITY, Batch, Run
+from flows.warm import shown_anomalies, shown_frame
 
 VERSION = 1
 
@@ -29,6 +30,25 @@ def scored(run: Run, settings: ScoreSettings | None) -> Steps:
     if settings is None:
         return run.steps()
     return replace(run.steps(), scores=lambda state: ScoreShell(run, settings, state))
+
+
+def scored_or_not(run: Run, settings: ScoreSettings | None) -> Steps:
+    """The builders of a run that may score today and not tomorrow: without settings the step forgets."""
+    return scored(run, settings) if settings else replace(run.steps(), scores=lambda _: Unscored())
+
+
+class Unscored(StatefulBatchLogic[Item, Item, Any]):
+    """The step where nothing is scored: after it scores begin anew, for they know nothing of the gap."""
+
+    def on_batch(self, values: list[Item]) -> Batch:
+        """Nothing comes out."""
+        del self, values
+        return [], StatefulBatchLogic.RETAIN
+
+    def snapshot(self) -> bytes:
+        """Nothing is kept."""
+        del self
+        return b""
 
 
 class ScoreShell(StatefulBatchLogic[Item, Item, Any]):
@@ -82,8 +102,10 @@ class ScoreShell(StatefulBatchLogic[Item, Item, Any]):
             return [item for piece in done for item in self._outgoing(piece)], StatefulBatchLogic.RETAIN
 
     def _outgoing(self, piece: ScoredPiece) -> list[Item]:
-        items = [Item("scored", self._part, frame) for frame in piece.frames]
-        return [*items, Item("anomaly", CITY, piece.anomalies)] if piece.anomalies else items
+        shown = (shown_frame(frame, self._run.shown) for frame in piece.frames)
+        items = [Item("scored", self._part, frame) for frame in shown if frame is not None]
+        told = shown_anomalies(piece.anomalies, self._run.shown)
+        return [*items, Item("anomaly", CITY, told)] if told else items
 
     @noted()
     def snapshot(self) -> bytes:

@@ -34,7 +34,7 @@ from flows.records import PART, Item
 from flows.router import Lanes
 from flows.shard_lane import ShardLane
 from flows.snapshots import freeze, thaw
-from flows.warm import shown_frame, shown_incidents, shown_transitions
+from flows.warm import hidden_frame, shown_frame, shown_incidents, shown_transitions
 
 Batch = tuple[Iterable[Item], bool]
 CITY = "city"
@@ -69,10 +69,12 @@ class Run:
         )
 
     def outgoing(self, part: str, out: Published, moves: Moves) -> list[Item]:
-        """What a lane or the area step has to publish, and to tell the incidents."""
+        """What a lane or the area step has to publish, to be learnt from alone, and to tell the incidents."""
+        hidden = (hidden_frame(frame, self.shown) for frame in out.frames)
         shown = (shown_frame(frame, self.shown) for frame in out.frames)
+        past = [Item("past", part, frame) for frame in hidden if frame is not None]
         values = [Item("value", part, frame) for frame in shown if frame is not None]
-        return [*values, Item("alert", CITY, moves)]
+        return [*past, *values, Item("alert", CITY, moves)]
 
     def frozen(self, key: str, state: Callable[[], Any]) -> bytes:
         """The snapshot of a step, empty where nothing is kept."""

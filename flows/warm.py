@@ -11,7 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
+from alerts.anomalies import Anomaly
 from alerts.incident import Incident
 from alerts.transitions import Transition
 from flows.batches import FINAL
@@ -72,7 +74,17 @@ def shown_frame(frame: ValueFrame, after: int) -> ValueFrame | None:
     """
     if after == BEFORE or not len(frame):
         return frame
-    keep = np.broadcast_to(np.asarray(frame.window_end) > after, len(frame))
+    return _rows(frame, np.broadcast_to(np.asarray(frame.window_end) > after, len(frame)))
+
+
+def hidden_frame(frame: ValueFrame, after: int) -> ValueFrame | None:
+    """The other rows, those of windows that end at an instant or before; None where there are none."""
+    if after == BEFORE or not len(frame):
+        return None
+    return _rows(frame, np.broadcast_to(np.asarray(frame.window_end) <= after, len(frame)))
+
+
+def _rows(frame: ValueFrame, keep: NDArray[np.bool_]) -> ValueFrame | None:
     if keep.all():
         return frame
     if not keep.any():
@@ -92,3 +104,8 @@ def shown_transitions(found: list[Transition], after: int) -> list[Transition]:
 def shown_incidents(found: list[Incident], after: int) -> list[Incident]:
     """The incidents that changed after an instant."""
     return [one for one in found if one.changed_ts > after]
+
+
+def shown_anomalies(found: list[Anomaly], after: int) -> list[Anomaly]:
+    """What is told of windows that end after an instant."""
+    return [one for one in found if one.window_end > after]

@@ -44,6 +44,15 @@ class Keys:
         return f"{self.prefix}alerts:seen:{day}"
 
     @property
+    def anomalies(self) -> str:
+        """Stream of what becomes of anomalies."""
+        return f"{self.prefix}anomalies"
+
+    def anomalies_seen(self, day: int) -> str:
+        """Set: what of one day (epoch days) is in that stream, or was."""
+        return f"{self.prefix}anomalies:seen:{day}"
+
+    @property
     def live(self) -> str:
         """Channel of changes as they happen."""
         return f"{self.prefix}live"

@@ -6,6 +6,7 @@ is worth telling. An area's values go into one command.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -18,7 +19,7 @@ from sinks.digits import significant
 from sinks.redis_keys import Keys
 from sinks.redis_link import Argument, Command
 from sinks.table_file import KINDS, STATUSES, ValueFrame
-from sinks.value_memory import Records, ValueMemory
+from sinks.value_memory import DIGITS, Records, ValueMemory
 
 EXPIRES_S = 7 * 86_400
 """A cell or area that is written no more disappears after this many seconds."""
@@ -35,7 +36,7 @@ Describe = Callable[[str, list[str]], list[AreaInfo]]
 
 
 class _Value(msgspec.Struct):
-    """The JSON of one value, C-2.3."""
+    """The JSON of one value, C-2.3; ``a`` and ``b``, score and band, where it was scored."""
 
     v: float
     l: int  # noqa: E741 - the contract's name
@@ -44,6 +45,8 @@ class _Value(msgspec.Struct):
     c: float
     r: int
     s: str
+    a: float | msgspec.UnsetType = msgspec.UNSET
+    b: tuple[float, float] | msgspec.UnsetType = msgspec.UNSET
 
 
 class StateCommands:
@@ -199,6 +202,17 @@ def area_entry(area: AreaInfo) -> bytes:
     return msgspec.json.encode({name: value for name, value in area.items() if name != "id"})
 
 
+def _scores(records: Records) -> Iterable[list[Any]]:
+    """What else is told of n values where some were scored: scores, bands."""
+    if np.isnan(records["score"]).all():
+        return
+    scores = significant(records["score"].astype(np.float64), 4).tolist()
+    yield [msgspec.UNSET if math.isnan(score) else score for score in scores]
+    bands = np.stack((records["low"], records["high"]), axis=1)
+    ends = significant(bands.ravel(), DIGITS).reshape(-1, 2).tolist()
+    yield [msgspec.UNSET if math.isnan(low) else (low, high) for low, high in ends]
+
+
 def _json(records: Records) -> list[bytes]:
     """The JSON of n records, made in one go and cut apart."""
     values = map(
@@ -210,6 +224,7 @@ def _json(records: Records) -> list[bytes]:
         significant(records["coverage"]).tolist(),
         records["revision"].tolist(),
         map(STATUSES.__getitem__, records["status"].tolist()),
+        *_scores(records),
     )
     # No text inside holds a brace, so braces alone tell where one value ends.
     inside = msgspec.json.encode(list(values))[2:-2]

@@ -1,7 +1,7 @@
 """The newest value of every indicator in every area, and which of them are worth telling again.
 
-A value is told when it changed (value or coverage in 6 significant digits, level, status, revision) or was
-told 15 minutes of event time ago. Areas are row numbers; everything is arrays.
+A value is told when it changed (value or coverage in 6 significant digits, level, status, revision, score) or
+was told 15 minutes of event time ago. Areas are row numbers; everything is arrays.
 """
 
 from __future__ import annotations
@@ -36,11 +36,18 @@ RECORD = np.dtype(
         ("told", np.int64),
         ("level", np.uint8),
         ("status", np.uint8),
+        ("score", np.float32),
+        ("low", np.float64),
+        ("high", np.float64),
     ]
 )
-"""One value: its area's row, its window end and when it was last told (ms), what C-2.3 shows of it."""
+"""One value: its area's row, its window end and when it was last told (ms), what C-2.3 shows of it.
+
+Score and band are NaN where a value was not scored.
+"""
 
 _COLUMNS = ("window_end", "value", "coverage", "n", "level", "status", "revision")
+_SCORES = ("score", "low", "high")
 _NEVER = np.iinfo(np.int64).min // 2
 
 
@@ -70,6 +77,7 @@ class Newest:
             (new["window_end"] == old["window_end"]) & (new["revision"] >= old["revision"])
         )
         new, at, old = new[newer], at[newer], old[newer]
+        _keep_scores(new, old)
         due = _changed(new, old) | (new["window_end"] - old["told"] >= AGAIN_MS)
         new["told"] = np.where(due, new["window_end"], old["told"])
         self.records[at] = new
@@ -84,7 +92,7 @@ class Newest:
         fresh = row[self.place[row] < 0]
         if len(fresh):
             empty = np.zeros(len(fresh), RECORD)
-            empty["row"], empty["window_end"], empty["told"] = fresh, _NEVER, _NEVER
+            empty["row"], empty["window_end"], empty["told"], empty["score"] = fresh, _NEVER, _NEVER, np.nan
             self.place[fresh] = np.arange(len(self.records), len(self.records) + len(fresh), dtype=np.int32)
             self.records = np.concatenate((self.records, empty))
         return self.place[row]
@@ -102,7 +110,7 @@ class ValueMemory:
 
     def __init__(self, state: Mapping[str, Records] | None = None) -> None:
         """Empty, or as ``state()`` gave it."""
-        self._newest = {name: Newest.of(records.copy()) for name, records in (state or {}).items()}
+        self._newest = {name: Newest.of(_as_records(found)) for name, found in (state or {}).items()}
 
     def take(self, frames: Sequence[ValueFrame]) -> dict[str, Records]:
         """Take in frames of any indicators; indicator -> records to tell, where there are any."""
@@ -142,6 +150,9 @@ def _joined(frames: Sequence[ValueFrame]) -> Records:
         part["row"] = frame.row
         for name in _COLUMNS:
             part[name] = getattr(frame, name)
+        for name in _SCORES:
+            column = getattr(frame, name)
+            part[name] = np.nan if column is None else column
         start += length
     return joined
 
@@ -156,10 +167,28 @@ def _last_of_each(rows: Records) -> Records:
     return found
 
 
+def _keep_scores(new: Records, old: Records) -> None:
+    """A revision of a window has no score of its own: that of its first value stays."""
+    same = (new["window_end"] == old["window_end"]) & np.isnan(new["score"])
+    for name in _SCORES:
+        new[name] = np.where(same, old[name], new[name])
+
+
+def _as_records(found: Records) -> Records:
+    """A copy; what is from before there were scores has none."""
+    if found.dtype == RECORD:
+        return found.copy()
+    records = np.zeros(len(found), RECORD)
+    for name in RECORD.names or ():
+        records[name] = found[name] if name in (found.dtype.names or ()) else np.nan
+    return records
+
+
 def _changed(new: Records, old: Records) -> NDArray[np.bool_]:
     changed: NDArray[np.bool_] = old["told"] == _NEVER
     for name in ("level", "status", "revision"):
         changed |= new[name] != old[name]
+    changed |= (new["score"] != old["score"]) & ~np.isnan(new["score"])
     for name in ("value", "coverage"):
         one, other = significant(new[name], DIGITS), significant(old[name], DIGITS)
         changed |= (one != other) & ~(np.isnan(one) & np.isnan(other))

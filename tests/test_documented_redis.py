@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from flows.replay import replay
+from flows.score_settings import ScoreSettings
 from sinks.redis_keys import Keys
 from sinks.redis_server import find_cli
 from tests.redis_servers import ask, hash_of, redis_server
@@ -25,7 +26,8 @@ GUIDE = (ROOT / "docs" / "redis.md").read_text(encoding="utf-8")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     city = make_city(tmp_path_factory.mktemp("city"), sensors=300, minutes=20, seed=41)
     with redis_server() as server:
-        replay(replay_options(city, tmp_path_factory.mktemp("out"), redis=server.url))
+        out = tmp_path_factory.mktemp("out")
+        replay(replay_options(city, out, redis=server.url, anomaly=ScoreSettings()))
         yield server.url
 
 
@@ -45,11 +47,12 @@ def test_the_names_are_those_that_are_there(url: str) -> None:
     keys = Keys()
     told = set(re.findall(r"^\| `(yw:[^`]*)`", GUIDE, re.MULTILINE))
     there = {keys.cell("CODE"), keys.area("ID"), keys.areas, keys.rank("INDICATOR"), keys.alerts, keys.live}
-    assert told == there | {keys.meta, "yw:alerts:seen:DAY"}
+    assert told == there | {keys.meta, "yw:alerts:seen:DAY", keys.anomalies, "yw:anomalies:seen:DAY"}
     meta = GUIDE.split("| `yw:meta` | hash |")[1].split("\n")[0]
     assert set(hash_of(url, "yw:meta")) == set(re.findall(r"`(\w+)`", meta))
     value = json.loads(next(iter(hash_of(url, "yw:area:city").values())))
-    assert list(value) == re.findall(r"^\| `(\w)` \|", GUIDE, re.MULTILINE)
+    # There is no band yet after so short a time.
+    assert [*value, "b"] == re.findall(r"^\| `(\w)` \|", GUIDE, re.MULTILINE)
     entry = json.loads(hash_of(url, "yw:areas")["city"])
     assert list(entry) == ["name_zh", "name_en", "kind", "parent"]
     kinds = {ask(url, ("TYPE", key))[0] for key in ask(url, ("KEYS", "yw:alerts:seen:*"))[0]}
