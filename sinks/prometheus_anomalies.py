@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
+from typing import get_args
 
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
-from alerts.anomalies import Anomaly
+from alerts.anomalies import Anomaly, AnomalyKind
 from sinks.prometheus import Family, Sample
 
+_KINDS = get_args(AnomalyKind)
 Counts = dict[tuple[str, str], int]
 
 
@@ -28,13 +31,14 @@ class AnomalyFigures:
                 self.raised[one.anomaly, self.themes.get(one.indicator, "")] += 1
 
     def families(self) -> Iterator[Family]:
-        """What a scrape gets."""
+        """What a scrape gets: a sample of every kind and theme, 0 where there was none yet."""
+        themes = sorted(set(self.themes.values()))
         yield Family(
             "yiwang_anomalies_total",
             "counter",
             "Anomalies raised, by kind and theme.",
             ("anomaly", "theme"),
-            [Sample(labels, n) for labels, n in list(self.raised.items())],
+            [Sample(labels, self.raised[labels]) for labels in product(_KINDS, themes)],
         )
 
 

@@ -138,6 +138,6 @@ def test_an_indicator_that_changes_begins_anew_and_clears_what_was_raised(taps: 
     ended = [one for one in found if one["indicator"] == "my.pressure" and one["transition"] == "cleared"]
     (effective,) = {one["window_end"] for one in ended}
     assert middle <= effective <= middle + 60_000
-    after = [one for one in found if one["window_end"] > middle]
+    after = [one for one in found if one["window_end"] > effective]
     assert not [one for one in after if one["indicator"] == "my.pressure"]
     assert [one for one in after if one["indicator"] == PRESSURE]
