@@ -107,7 +107,8 @@ class _Queue:
 
     def note(self, last: Message) -> None:
         """The last message that has come: where the next one is, and about how large they are."""
-        self.next = (last.offset() or 0) + 1
+        # Not back to the last message, where the end, a mark behind it, has been told already.
+        self.next = max(self.next, (last.offset() or 0) + 1)
         self.size = (self.size + len(last.value() or b"") + _OVERHEAD) / 2
 
     @property
@@ -233,6 +234,11 @@ class Feed:
     def next_offset(self, place: Place) -> int:
         """The offset after the last message that has come."""
         return self._queues[place].next
+
+    def reached(self, place: Place, offset: int) -> int:
+        """Where a partition is that was taken up to an offset: beyond what follows and is no message."""
+        queue = self._queues.get(place)
+        return offset if queue is None or queue.messages else max(offset, queue.next)
 
     def end(self, place: Place, now: float) -> End | None:
         """The brokers' word that everything of a partition has been taken, None where there is none now."""

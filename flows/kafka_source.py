@@ -271,7 +271,8 @@ class KafkaPart(LivePart):
             end = feed.ends.get(one.place)
             if high > 0 or end is not None:
                 high = max(high, end.offset if end is not None else 0)
-                found.append(((one.topic, str(one.partition)), max(high - one.offset, 0)))
+                here = feed.reached(one.place, one.offset)
+                found.append(((one.topic, str(one.partition)), max(high - here, 0)))
         return found
 
     # -- recovery points -----------------------------------------------------------------------------
