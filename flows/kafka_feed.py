@@ -28,6 +28,9 @@ ARROW = b"application/vnd.apache.arrow.stream"
 AT_ONCE = 5_000
 """Messages asked for at a time; more at a time are not faster."""
 AT_ONCE_BYTES = 8 << 20
+READS = 20
+TURN_BYTES = 32 << 20
+"""So often, or about so much, is asked for in one turn."""
 HELD_BYTES = 96 << 20
 """About so much is kept in all lists together."""
 BLOCK_BYTES = 2 << 20
@@ -146,18 +149,26 @@ class Feed:
         if self._queues.pop(place, None) is not None:
             self._changed = True
 
-    def poll(self) -> None:
-        """Take in what has come."""
+    def fill(self) -> None:
+        """Take in what has come, enough for a turn: windows are closed once a turn, together."""
+        for _ in range(READS):
+            if not self.poll() or sum(queue.held for queue in self._queues.values()) > TURN_BYTES:
+                return
+
+    def poll(self) -> bool:
+        """Take in what has come, `AT_ONCE` messages at most; whether there may be more now."""
         if self._changed:
             self._changed = False
             self.reader.assign({place: queue.next for place, queue in self._queues.items()})
             self._pause([place for place, queue in self._queues.items() if queue.paused])
         self._bound()
         if not self._queues:
-            return
+            return False
         mean = max(queue.size for queue in self._queues.values())
         queues = self._queues
-        for message in self.reader.read(min(AT_ONCE, int(AT_ONCE_BYTES / mean) + 1)):
+        wanted = min(AT_ONCE, int(AT_ONCE_BYTES / mean) + 1)
+        found = self.reader.read(wanted)
+        for message in found:
             queue = queues.get((message.topic(), message.partition()))  # type: ignore[arg-type]
             if queue is not None:
                 queue.messages.append(message)
@@ -166,6 +177,7 @@ class Feed:
                 queue.note(queue.messages[-1])
         self._note_ends()
         self._note_troubles()
+        return len(found) == wanted
 
     def _note_ends(self) -> None:
         """Not every offset is a message: some mark transactions, some have been compacted away."""

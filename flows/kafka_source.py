@@ -92,7 +92,7 @@ class KafkaPart(LivePart):
         if not self._live.stopped() and not self._ready():
             self._wait = self.poll
             return []
-        self._station.feed.poll()
+        self._station.feed.fill()
         self._heed()
         items = super().next_batch()
         counted = any(self._counts(file) for file in self.files)

@@ -178,6 +178,11 @@ class LivePart(ReplayPart):
         return Clock(self._high).watermark
 
     @property
+    def settled(self) -> bool:
+        """Whether all that was read has its effect: the clock is where the inputs are."""
+        return all(file.caught_up or file.ended for file in self.files) and self._come() <= self._high
+
+    @property
     def held_by(self) -> GrowingFile | None:
         """The input that holds the watermark: it counts, is behind, and the others have gone on."""
         counted = [f for f in self.files if not (f.ended or f.silent) and f.kind != "feedback"]

@@ -139,5 +139,7 @@ def letter_key(source: str, partition: int, offset: int, index: int) -> bytes:
 def dead_letter(one: Refused, line: bytes) -> Outgoing:
     """The message for a reject."""
     key = letter_key(one.source, one.partition, one.offset, one.index)
-    headers = ((ID, key), ("content-type", JSON), ("reason", str(one.reason).encode()))
+    # The message's own ids would be taken for the letter's.
+    origin = tuple((f"origin_{name}", value.encode()) for name, value in one.headers)
+    headers = ((ID, key), ("content-type", JSON), ("reason", str(one.reason).encode()), *origin)
     return Outgoing(one.source + DLQ, line, key, headers)

@@ -53,6 +53,10 @@ class Refused(Protocol):
     def ts_received(self) -> int:
         """Epoch milliseconds."""
 
+    @property
+    def headers(self) -> Sequence[tuple[str, str]]:
+        """CloudEvents attributes of the message, if it had any."""
+
 
 def plain_line(record: object) -> bytes:
     """A dataclass, msgspec Struct or mapping as JSON; NaN becomes null.

@@ -71,7 +71,7 @@ class Asked(Engine):
     idle = 0
 
     def until_read(self) -> float:
-        if self.parts and all(file.caught_up for file in self.parts[0].files):
+        if self.parts and self.parts[0].settled:
             self.idle += 1
             self.stop.asked = self.idle > 20
         return time.time()

@@ -105,7 +105,7 @@ class Feeder:
                     name, piece = self.pieces.pop(0)
                     with (self.work / name).open("ab") as file:
                         file.write(piece)
-                elif all(file.caught_up for file in engine.parts[0].files):
+                elif engine.parts[0].settled:
                     engine.stop.asked = True
             return time.time()
 

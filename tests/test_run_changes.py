@@ -97,9 +97,8 @@ class Hand:
             assert self.engine is not None
             size = (self.work / "readings.jsonl").stat().st_size
             return all(
-                file.bytes_read == size and file.caught_up
+                part.settled and all(file.bytes_read == size for file in part.files)
                 for part in self.engine.parts
-                for file in part.files
             )
 
         return step

@@ -96,11 +96,8 @@ def finish(engine: LiveEngine, workers: int) -> None:
     """Wait until all has been read and all partitions have been left out for their silence; stop in order."""
     engine.until(lambda: engine.has_read(PARTITIONS * 3, workers), 600)
     time.sleep(IDLE_S)
-    behind: list[float] = []
     # Once all are silent, the watermark comes to the last record and stays there.
-    while len(behind) < 4 or len(set(behind[-4:])) > 1:
-        behind.append(engine.metrics(workers).get("yiwang_watermark_timestamp_seconds", -1.0 - len(behind)))
-        time.sleep(2)
+    engine.rest(workers)
     assert engine.stop() == 0, engine.said()
 
 

@@ -21,6 +21,7 @@ import msgspec
 from flows.config import Configuration
 from flows.config_file import toml
 
+_STILL = 4
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -111,6 +112,13 @@ class LiveEngine:
             assert self.process.poll() is None, f"it ended with {self.process.returncode}: {self.said()}"
             assert time.monotonic() < end, f"waited in vain: {self.said()}"
             time.sleep(0.05)
+
+    def rest(self, workers: int = 1) -> None:
+        """Wait until the watermark stays where it is: all that was read has its effect."""
+        marks: list[float] = []
+        while len(marks) < _STILL or len(set(marks[-_STILL:])) > 1:
+            marks.append(self.metrics(workers).get("yiwang_watermark_timestamp_seconds", -1.0 - len(marks)))
+            time.sleep(1.5)
 
     def kill(self) -> None:
         """End all its processes without a word."""

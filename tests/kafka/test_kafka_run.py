@@ -57,7 +57,7 @@ def run_until_read(engine: Engine, topics: Topics) -> RunSummary:
 
     def wall() -> float:
         partitions = [file for part in engine.parts for file in part.files]
-        if len(partitions) == wanted and all(file.caught_up for file in partitions):
+        if len(partitions) == wanted and all(part.settled for part in engine.parts):
             engine.stop.ask()
         return time.time()
 
@@ -100,7 +100,7 @@ def test_processes_that_die_and_other_numbers_of_them_leave_no_trace(
         engine.config.engine.pace = None
         engine.start(2)
         engine.until(lambda: engine.has_read(partitions, 2))
-        time.sleep(1.0)
+        engine.rest(2)
         assert engine.stop() == 0, engine.said()
     finally:
         engine.kill()
