@@ -91,6 +91,8 @@ class Detector:
     def update(self, readings: Floats, slot: Slot) -> Verdicts:
         """Judge a step's readings, then learn from them.
 
+        To be called for every step, also for one without any reading: silence is counted in steps.
+
         Args:
             readings: float64 [S], NaN where a series has none.
             slot: hour of the week on the series' clock, 0 to 167, one for all or int [S].

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks.anomaly.city_faults import Episode, f1, macro_f1
-from benchmarks.anomaly.leaks import false_alarms, hours_to, network_alarms, read_network
+from benchmarks.anomaly.leaks import false_alarms, hours_to, network_alarms, read_network, windows
 from indicators.detector_kinds import Kind
 from sim.faults import Fault
 
@@ -18,7 +18,7 @@ LEAKS = Path(__file__).resolve().parents[2] / "shared" / "data" / "water_leak"
 @pytest.mark.slow
 @pytest.mark.skipif(not LEAKS.is_dir(), reason="the recordings are not part of the project")
 def test_every_abrupt_leak_is_found_within_a_day_and_nothing_else() -> None:
-    network = read_network(LEAKS)
+    network = read_network(LEAKS, windows(LEAKS)[0])
     alarms = network_alarms(network)
     assert len(network.leaks) == 3
     assert min(leak.flow for leak in network.leaks) > 5

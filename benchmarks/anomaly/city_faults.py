@@ -47,15 +47,17 @@ HEADER = (
     *(kind.name.lower() for kind in Kind if kind > Kind.WARMING_UP),
     "nothing",
     "F1",
+    "alarmed",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Episode:
-    """A fault of one series and what it was taken for, None for nothing."""
+    """A fault of one series, what it was taken for, None for nothing, and whether it raised an alarm."""
 
     fault: Fault
     taken: Kind | None
+    alarmed: bool = False
 
 
 def plan(
@@ -84,15 +86,16 @@ def episodes(
     city = City(seed=seed, sensors=sensors, hours=18 * 24.0)
     series, faults = CitySeries.of(city), plan(sensors, size, seed)
     detector, clock = Detector(len(series)), HourOfWeek(city.tz)
-    kinds, wrong = [], []
+    kinds, alarms, wrong = [], [], []
     for ts, values in series.ticks(city, Spoiler(faults, sensors, seed)):
         verdicts = detector.update(values, clock.at(ts - 1))
         if ts == START + 14 * DAY_MS:
             regular = _regular(detector.state)
         if ts > START + 14 * DAY_MS:
             kinds.append(verdicts.kind)
+            alarms.append(verdicts.alarm)
             wrong.append(values < -9e4)
-    return list(_told(series, faults, np.array(kinds), np.array(wrong), regular))
+    return list(_told(series, faults, np.array(kinds), np.array(alarms), np.array(wrong), regular))
 
 
 def _regular(state: DetectorState) -> NDArray[np.bool_]:
@@ -100,10 +103,11 @@ def _regular(state: DetectorState) -> NDArray[np.bool_]:
     return often & (state.run_record < 24) & (state.jitter > 0)
 
 
-def _told(
+def _told(  # noqa: PLR0913, PLR0917 - what the days brought
     series: CitySeries,
     faults: FaultPlan,
     kinds: NDArray[np.int8],
+    alarms: NDArray[np.bool_],
     wrong: NDArray[np.bool_],
     regular: NDArray[np.bool_],
 ) -> Iterator[Episode]:
@@ -117,21 +121,19 @@ def _told(
                 continue
             named = kinds[rows, column]
             named = named[named > Kind.WARMING_UP]
-            yield Episode(fault, Kind(int(np.bincount(named).argmax())) if named.size else None)
+            taken = Kind(int(np.bincount(named).argmax())) if named.size else None
+            yield Episode(fault, taken, bool(alarms[rows, column].any()))
 
 
 def rows(found: list[Episode]) -> Iterator[tuple[str, ...]]:
     """What the faults of each kind were taken for, and how well each is told from the others."""
     for fault in NAMES:
-        taken = Counter(e.taken for e in found if e.fault == fault)
+        mine = [e for e in found if e.fault == fault]
+        taken = Counter(e.taken for e in mine)
         counts = [str(taken[kind] or "") for kind in Kind if kind > Kind.WARMING_UP]
-        yield (
-            fault.name.lower(),
-            str(taken.total()),
-            *counts,
-            str(taken[None] or ""),
-            f"{f1(found, fault):.3f}",
-        )
+        alarmed = sum(e.alarmed for e in mine) / max(len(mine), 1)
+        score = f"{f1(found, fault):.3f}"
+        yield (fault.name.lower(), str(len(mine)), *counts, str(taken[None] or ""), score, f"{alarmed:.0%}")
 
 
 def f1(found: list[Episode], fault: Fault) -> float:

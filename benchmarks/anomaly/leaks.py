@@ -14,7 +14,6 @@ from indicators.network_detector import NetworkDetector
 
 Floats = NDArray[np.float64]
 
-WINDOW = "shared_2019-03-18"
 DRIVERS = ("F_PUMP_1", "F_p227", "F_p235")
 SOON_HOURS = 72.0
 """An alarm so soon after a leak's beginning is that leak's; any other is false, also of a growing leak."""
@@ -52,25 +51,30 @@ class Alarm:
     sensor: int
 
 
-def read_network(folder: Path) -> Network:
-    """Read the recording, and the leaks that begin abruptly within it."""
-    table = pl.read_csv(folder / f"scada_{WINDOW}.csv.gz", try_parse_dates=True)
+def windows(folder: Path) -> list[str]:
+    """Names of the recordings there are: of files ``scada_NAME.csv.gz``."""
+    return sorted(path.name[len("scada_") : -len(".csv.gz")] for path in folder.glob("scada_*.csv.gz"))
+
+
+def read_network(folder: Path, window: str) -> Network:
+    """Read a recording, and the leaks that begin abruptly within it."""
+    table = pl.read_csv(folder / f"scada_{window}.csv.gz", try_parse_dates=True)
     places = pl.read_csv(folder / "sensors.csv")
     sensors = [name for name in table.columns if name.startswith("P_")]
     where = {name: (x, y) for name, _, x, y in places.iter_rows()}
     stamps = table["timestamp"].dt.cast_time_unit("ms").to_numpy()
     pressures, flows = table.select(sensors).to_numpy(), table.select(DRIVERS).to_numpy()
-    leaks = list(_leaks(folder, stamps))
+    leaks = list(_leaks(folder, window, stamps))
     return Network(sensors, np.array([where[s] for s in sensors]), pressures, flows, stamps, leaks)
 
 
-def _leaks(folder: Path, stamps: NDArray[np.datetime64]) -> Iterator[Leak]:
-    labels = pl.read_csv(folder / f"leak_labels_{WINDOW}.csv", try_parse_dates=True)
-    truth = pl.read_csv(folder / f"leak_flow_m3h_{WINDOW}.csv.gz")
+def _leaks(folder: Path, window: str, stamps: NDArray[np.datetime64]) -> Iterator[Leak]:
+    labels = pl.read_csv(folder / f"leak_labels_{window}.csv", try_parse_dates=True)
+    truth = pl.read_csv(folder / f"leak_flow_m3h_{window}.csv.gz")
     for label in labels.filter(type="abrupt").sort("start").iter_rows(named=True):
         row = int(np.searchsorted(stamps, np.datetime64(label["start"])))
-        if row > 0:
-            flow = float(truth[label["link"]][row + 288])
+        if 0 < row < len(stamps):
+            flow = float(truth[label["link"]][min(row + 288, len(stamps) - 1)])
             yield Leak(label["link"], row, flow, np.array([label["x"], label["y"]]))
 
 
