@@ -130,7 +130,9 @@ class Cluster:
     def topic(self, partitions: int = 1, name: str = "", **options: str) -> str:
         """A new topic; the mock makes topics itself when they are first named, with four partitions."""
         name = name or f"t-{uuid.uuid4().hex[:12]}"
-        if self.kind != "mock":
+        if self.kind == "mock":
+            link.producer(self.settings, {}, lambda _: None).list_topics(name, timeout=10)
+        else:
             named = {key.replace("_", "."): value for key, value in options.items()}
             assert KafkaAdmin(self.settings).create(name, partitions, len(self.brokers) or 1, named)
             self.until(lambda: len(KafkaAdmin(self.settings).topics()[name].leaders) == partitions)
