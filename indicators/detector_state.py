@@ -72,7 +72,7 @@ class DetectorState:
 
     >>> state = DetectorState.empty(3)
     >>> state.week.shape, state.nbytes // 3
-    ((168, 3), 1325)
+    ((168, 3), 1321)
     """
 
     count: NDArray[np.int32]

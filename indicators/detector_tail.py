@@ -42,8 +42,8 @@ REST = 12
 def common_probability(surprise: Float32s) -> Float32s:
     """How rare a surprise is among series in general; 1 without any.
 
-    >>> common_probability(np.array([0.0, 0.3, 3.0], np.float32)).round(6).tolist()
-    [1.0, 0.000498, 2.1e-05]
+    >>> [f"{p:.3g}" for p in common_probability(np.array([0.0, 0.3, 3.0], np.float32))]
+    ['1', '0.000498', '2.15e-05']
     """
     rare = np.float32(RARE) / np.square(1.0 + np.float32(STEEP) * surprise)
     return np.where(surprise > 0, rare, np.float32(1.0))

@@ -27,7 +27,8 @@ def all_of(cluster: Cluster, topic: str, number: int, partitions: Sequence[int] 
         while len(found) < number and time.monotonic() < end:
             found += reader.read(1000, 0.1)
         found += reader.read(1000, 0.3)
-        assert reader.troubles == []
+        # A broker that was killed refuses connections; nothing else may go wrong.
+        assert [trouble for trouble in reader.troubles if trouble.kind != "away"] == []
     return sorted(found, key=lambda one: (one.partition(), one.offset()))
 
 
