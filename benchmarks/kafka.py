@@ -36,7 +36,8 @@ from flows.config import Configuration
 from tests.kafka.broker import Cluster, real_cluster
 from tests.kafka.live_engine import LiveEngine
 
-_LOOK, _IDLE = 0.02, 0.4
+_LOOK, _IDLE = 0.5, 0.4
+"""Seconds between two looks: a look is a scrape of all metrics, which the engine pays for."""
 _MILLION = 1_000_000
 _GROUP, _USER, _SYSTEM = 2, 11, 12
 """Places in ``/proc/PID/stat``, behind the name."""
@@ -125,6 +126,7 @@ def main(  # noqa: PLR0913, PLR0917 - options of a command
     workers: Annotated[int, typer.Option(help="Processes of the engine.")] = 1,
     runs: Annotated[int, typer.Option(min=1, help="Runs; the median is shown.")] = 3,
     recovery: Annotated[bool, typer.Option("--recovery", help="Take recovery points.")] = False,  # noqa: FBT002
+    anomaly: Annotated[bool, typer.Option(help="Score the values, as by default.")] = True,  # noqa: FBT002
     seed: Annotated[int, typer.Option(help="Seed of the city.")] = 1,
 ) -> None:
     """Measure the engine on a full topic and print a Markdown table."""
@@ -145,6 +147,7 @@ def main(  # noqa: PLR0913, PLR0917 - options of a command
                     "alerts": "",
                     "dead_letters": False,
                 },
+                "anomaly": {"enabled": anomaly},
                 "engine": {"out": str(work / "out"), "recovery": str(work / "state") if recovery else None},
             }
             config = msgspec.convert(raw, Configuration)

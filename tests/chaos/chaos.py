@@ -165,7 +165,7 @@ def main(
     seed: Annotated[int, typer.Option(help="Another seed, another day.")] = 1,
     allow_repeats: Annotated[  # noqa: FBT002 - an option
         bool,
-        typer.Option("--allow-repeats", help="Tell of transitions twice in their topic, but end with 0."),
+        typer.Option("--allow-repeats", help="Tell of messages twice in their topic, but end with 0."),
     ] = False,
     to: Annotated[Path | None, typer.Option("--report", help="Write the report there too.")] = None,
 ) -> None:
