@@ -34,7 +34,7 @@ from indicators.metrics import Metrics
 from indicators.retention import Retention, Scope, Use, step_of, uses
 from indicators.slices import Channel, Ints, ReadingTest
 from indicators.store import HOLD_PERIODS, REACH_PERIODS, REFERENCE_HOLD, MetricKind
-from indicators.tiers import LAST, LAST_TS, Tier
+from indicators.tiers import LAST, LAST_TS
 
 LONGEST_SLICE = 3_600_000
 EVENT_CORRECT_WITHIN = 7 * 24 * 3_600_000
@@ -268,11 +268,6 @@ class Plan:
         metric = self.metrics.metrics[index]
         found = [use for p in self.using(metric.code) for use in p.uses(metric.code, self.metrics)]
         return Retention.of(found, int(self.slice_ms[index]), metric.correct_within_ms)
-
-    def tier(self, index: int, origin: int) -> Tier | None:
-        """An empty tier for a metric whose sums outlast its readings."""
-        kept = self.retention(index)
-        return Tier(kept.grain, origin, kept.channels) if kept.channels else None
 
     def tests(self, index: int) -> dict[Channel, ReadingTest]:
         """The flag channels that slices of a metric must count."""

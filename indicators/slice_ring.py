@@ -260,7 +260,8 @@ class SliceRing:
             return
         keep = int(self.number(np.array([before]))[0])
         for k in [k for k in self._resting if k <= keep]:
-            kept = self.slices.get(k)
+            kept = self.slices[k]
+            # A late record may have woken it since.
             if isinstance(kept, Rested):
                 self.slices[k] = kept.stowed(self.attic)
             self._resting.discard(k)
@@ -271,6 +272,7 @@ class SliceRing:
         for k in [k for k in self.slices if k <= keep]:
             del self.slices[k]
             self._awake.discard(k)
+            self._resting.discard(k)
         if self.tier is None:
             self._forget_coarse(keep)
 

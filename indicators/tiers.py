@@ -108,8 +108,7 @@ class Tier:
             return
         keep = (before - self.origin) // self.length
         for k in [k for k in self._fresh if k <= keep]:
-            if k in self.steps:
-                self.steps[k] = self.attic.put(self.dump(k))
+            self.steps[k] = self.attic.put(self.dump(k))
             self._fresh.discard(k)
 
     def sums(self, k: int, channel: Channel) -> tuple[NDArray[np.int32], Ints] | None:
@@ -137,6 +136,7 @@ class Tier:
         keep = (before - self.origin) // self.length
         for k in [k for k in self.steps if k <= keep]:
             del self.steps[k]
+            self._fresh.discard(k)
 
     def of(self, series: Ints, size: int) -> Tier:
         """The same for some of the ``size`` series, renumbered from 0; steps are selected when asked for."""

@@ -107,12 +107,6 @@ class KafkaReader:
         found = self._consumer.position([Partition(*place) for place in places])
         return {(one.topic, one.partition): one.offset for one in found}
 
-    def offsets_at(self, times: Mapping[Place, int]) -> dict[Place, int]:
-        """The first offset at or after a time (epoch ms) in each partition; -1: none is that young."""
-        asked = partial(self._consumer.offsets_for_times, partitions(times), timeout=self._settings.timeout)
-        found = self._ask("offsets by time", asked)
-        return {(one.topic, one.partition): one.offset for one in found}
-
     def commit(self, offsets: Mapping[Place, int]) -> None:
         """Tell the group where we are, for those who watch lag; nobody waits for the answer."""
         self._consumer.commit(offsets=partitions(offsets), asynchronous=True)

@@ -8,12 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from flows.replay import ReplayOptions, replay
 from tests.oracle.golden import Golden, golden_cases
 from tests.oracle.places import from_metres
 from tests.oracle.records import DAY, HOUR, LOCAL, MINUTE, Listed, Reading, Transition
 from tests.oracle.rules import specified
-from tests.oracle.wire_files import Wire, rows
+from tests.oracle.wire_files import Wire, replayed
 
 CASES = [case for case in golden_cases() if case.located and not case.telling]
 DATE = 19_907 * DAY - LOCAL
@@ -73,25 +72,7 @@ def wire(case: Golden) -> Wire:
 def test_the_engine_passes_the_golden_case_on_the_ground(
     case: Golden, batch_size: int, lanes: int, tmp_path: Path
 ) -> None:
-    wire(case).write(tmp_path)
-    options = ReplayOptions(
-        readings=[tmp_path / "readings.jsonl"],
-        events=[tmp_path / "events.jsonl"],
-        feedback=[],
-        sensors=tmp_path / "sensors.csv",
-        areas=written(tmp_path),
-        out=tmp_path / "out",
-        batch_size=batch_size,
-        workers=1,
-        lanes=lanes,
-        recovery=None,
-        all_revisions=False,
-        tz="Asia/Shanghai",
-        settings={},
-        progress=False,
-    )
-    replay(options)
-    table = rows(tmp_path / "out" / "indicators.parquet")
+    table, _ = replayed(wire(case), tmp_path, batch_size, lanes, written(tmp_path))
     at = case.at + DATE - (case.at + LOCAL) // DAY * DAY + LOCAL
     assert specified()[case.indicator]["lowest"] in {"cell", "street"}
     for area, cells in case.areas.items():

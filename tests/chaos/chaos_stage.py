@@ -13,18 +13,17 @@ from random import Random
 
 from flows.processes import free_ports
 from sinks.redis_server import find_server
-from tests.kafka.broker import Cluster
+from tests.kafka.broker import Cluster, Served
 from tests.kafka.live_engine import LiveEngine
 
 DISK_MB = 96
 
 
 @dataclass(slots=True)
-class Redis:
+class Redis(Served):
     """A Redis server without persistence: started anew, it is empty."""
 
     port: int = field(default_factory=lambda: free_ports(1)[0])
-    process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
@@ -35,18 +34,6 @@ class Redis:
         """Start it, empty."""
         command = [str(find_server()), "--port", str(self.port), "--save", "", "--appendonly", "no"]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-    def signal(self, number: signal.Signals) -> None:
-        """Send it a signal."""
-        assert self.process is not None
-        self.process.send_signal(number)
-
-    def kill(self) -> None:
-        """End it without a word."""
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-            self.process = None
 
 
 @contextmanager

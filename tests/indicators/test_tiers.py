@@ -13,6 +13,7 @@ from indicators.narrow import Narrow, pack, unpack
 from indicators.plan import IndicatorPlan, Plan
 from indicators.shard import Shard
 from indicators.slice_ring import SliceRing
+from indicators.stocks import Stocks, ring_of
 from indicators.tiers import Tier
 from tests.indicators.small_city import (
     DAY,
@@ -137,7 +138,9 @@ def test_closed_steps_give_the_values_that_readings_give(name: str, data: st.Dat
 def test_the_histories_above_are_long_enough_to_be_closed() -> None:
     for name, (_, _, codes) in FORMULAS.items():
         plan = plan_for(name)
-        assert all(plan.tier(METRICS.index[code], 0) is not None for code in codes), name
+        stocks = Stocks.of(plan).by_metric
+        rings = [ring_of(stocks[i][0], plan, i, 0) for i in map(METRICS.index.__getitem__, codes)]
+        assert all(ring.tier is not None for ring in rings), name
 
 
 @given(st.lists(st.lists(st.integers(-(2**62), 2**62), min_size=3, max_size=3), min_size=1, max_size=5))

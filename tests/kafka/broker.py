@@ -57,14 +57,32 @@ def jars() -> Path:
     return folder
 
 
+@dataclass(slots=True, kw_only=True)
+class Served:
+    """A server in a process of its own, which may be disturbed."""
+
+    process: subprocess.Popen[bytes] | None = None
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal: SIGKILL, SIGTERM, SIGSTOP or SIGCONT."""
+        assert self.process is not None
+        self.process.send_signal(number)
+
+    def kill(self) -> None:
+        """End it without a word."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+
 @dataclass(slots=True)
-class Broker:
+class Broker(Served):
     """One broker of a cluster: a Java process with a folder."""
 
     number: int
     folder: Path
     ports: tuple[int, int]
-    process: subprocess.Popen[bytes] | None = None
 
     @property
     def address(self) -> str:
@@ -82,18 +100,6 @@ class Broker:
         ]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-
-    def signal(self, number: signal.Signals) -> None:
-        """Send it a signal: SIGKILL, SIGTERM, SIGSTOP or SIGCONT."""
-        assert self.process is not None
-        self.process.send_signal(number)
-
-    def kill(self) -> None:
-        """End it without a word."""
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-            self.process = None
 
     def stop(self) -> None:
         """Let it end in order."""
