@@ -13,7 +13,7 @@ from rich.progress import track
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from flows.detect_series import SeriesScores
+    from flows.detect_series import ScoredRows
     from flows.detect_table import RecordedSeries
 
 EPILOG = """Examples:
@@ -106,23 +106,23 @@ def _clock(tz: str, holidays: str) -> Any:  # noqa: ANN401 - imported late
     return HourOfWeek(tz, (lambda day: day_kind(day) == WORKDAY) if holidays == "cn" else None)
 
 
-def _scores(scorer: Any, series: RecordedSeries, slots: Any) -> SeriesScores:  # noqa: ANN401 - imported late
-    from flows.detect_series import SeriesScores
+def _scores(scorer: Any, series: RecordedSeries, slots: Any) -> ScoredRows:  # noqa: ANN401 - imported late
+    from flows.detect_series import ScoredRows
 
     stamps, values = series.stamps, series.values
     begins = range(0, len(series), _CHUNK)
     shown = track(begins, "scoring", console=Console(stderr=True), transient=True, disable=len(begins) < 3)
     parts = [scorer.score(*(x[begin : begin + _CHUNK] for x in (stamps, values, slots))) for begin in shown]
-    return SeriesScores.joined(parts)
+    return ScoredRows.joined(parts)
 
 
-def _draw(to: Path, series: RecordedSeries, scores: SeriesScores, title: str) -> None:
+def _draw(to: Path, series: RecordedSeries, scores: ScoredRows, title: str) -> None:
     from flows.detect_plot import draw
 
     draw(to, series, scores, title)
 
 
-def _report(series: RecordedSeries, scores: SeriesScores, step_ms: float | None, *, as_json: bool) -> None:
+def _report(series: RecordedSeries, scores: ScoredRows, step_ms: float | None, *, as_json: bool) -> None:
     import numpy as np
 
     from flows.detect_table import written

@@ -9,7 +9,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from flows.detect_series import SeriesScores
+from flows.detect_series import ScoredRows
 from flows.detect_table import RecordedSeries
 from indicators.detector_kinds import Kind
 
@@ -31,7 +31,7 @@ _COLOURS = {
 }
 
 
-def draw(to: Path, series: RecordedSeries, scores: SeriesScores, title: str) -> None:
+def draw(to: Path, series: RecordedSeries, scores: ScoredRows, title: str) -> None:
     """Write the picture, as what its name ends in: .svg or .png.
 
     Raises:
@@ -46,7 +46,7 @@ def draw(to: Path, series: RecordedSeries, scores: SeriesScores, title: str) -> 
         figure.savefig(to, metadata={"Date": None} if to.suffix == ".svg" else None)
 
 
-def _readings(axes: Axes, series: RecordedSeries, scores: SeriesScores) -> None:
+def _readings(axes: Axes, series: RecordedSeries, scores: ScoredRows) -> None:
     time = series.local
     axes.fill_between(time, scores.low, scores.high, color="#ddf4ff", linewidth=0, label="expected")
     axes.plot(time, scores.baseline, color="#54aeff", linewidth=0.7)
@@ -58,7 +58,7 @@ def _readings(axes: Axes, series: RecordedSeries, scores: SeriesScores) -> None:
     axes.legend(loc="upper left", frameon=False, ncols=6)
 
 
-def _scores(axes: Axes, series: RecordedSeries, scores: SeriesScores) -> None:
+def _scores(axes: Axes, series: RecordedSeries, scores: ScoredRows) -> None:
     axes.vlines(series.local, 0.0, scores.score, color="#0969da", linewidth=0.8)
     for at in series.local[scores.alarm]:
         axes.axvline(at, color="#cf222e", linewidth=0.8, alpha=0.5)

@@ -20,7 +20,7 @@ LEARNING = 20
 
 
 @dataclass(frozen=True, slots=True)
-class SeriesScores:
+class ScoredRows:
     """Columns of n rows: what ``Verdicts`` has for one series."""
 
     score: Floats
@@ -60,7 +60,7 @@ class SeriesScorer:
         self._detector = None if step_ms is None else self._of_step(step_ms)
         self._first: list[tuple[int, float, int]] = []
 
-    def score(self, stamps: Ints, values: Floats, slots: Ints) -> SeriesScores:
+    def score(self, stamps: Ints, values: Floats, slots: Ints) -> ScoredRows:
         """Score the next rows.
 
         Args:
@@ -73,13 +73,13 @@ class SeriesScorer:
             return _scored(self._detector, rows)
         begin = LEARNING - len(self._first)
         self._first += rows[:begin]
-        said = SeriesScores.silent(len(rows[:begin]))
+        said = ScoredRows.silent(len(rows[:begin]))
         if len(self._first) < LEARNING:
             return said
         self.step_ms = _median_step([stamp for stamp, _, _ in self._first])
         self._detector = self._of_step(self.step_ms)
         _scored(self._detector, self._first)
-        return SeriesScores.joined([said, _scored(self._detector, rows[begin:])])
+        return ScoredRows.joined([said, _scored(self._detector, rows[begin:])])
 
     def _of_step(self, step_ms: float) -> Detector:
         return Detector(1, DetectorSettings.for_step(step_ms), self._false_alarms)
@@ -92,8 +92,8 @@ def _median_step(stamps: list[int]) -> float:
     return float(np.median(forward)) if forward.size else float(USUAL_STEP_MS)
 
 
-def _scored(detector: Detector, rows: list[tuple[int, float, int]]) -> SeriesScores:
-    said = SeriesScores.silent(len(rows))
+def _scored(detector: Detector, rows: list[tuple[int, float, int]]) -> ScoredRows:
+    said = ScoredRows.silent(len(rows))
     for at, (_, value, slot) in enumerate(rows):
         verdict = detector.update(np.array([value]), slot)
         for f in fields(said):

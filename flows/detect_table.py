@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from flows.detect_series import SeriesScores
+from flows.detect_series import ScoredRows
 from indicators.detector_kinds import Kind
 
 _MISSING = ("", "nan", "null", "none", "na", "n/a", "-")
@@ -98,7 +98,7 @@ def _times(texts: pl.Series, tz: str, path: Path) -> NDArray[np.datetime64]:
     return times.to_numpy()
 
 
-def written(series: RecordedSeries, scores: SeriesScores) -> pl.DataFrame:
+def written(series: RecordedSeries, scores: ScoredRows) -> pl.DataFrame:
     """The rows as they are written: timestamp, value, score, p, kind."""
     names = np.array([kind.name.lower() for kind in Kind])
     return series.texts.with_columns(

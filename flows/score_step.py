@@ -86,9 +86,7 @@ class ScoreShell(StatefulBatchLogic[Item, Item, Any]):
 
     def _store(self) -> ColdStore:
         if self._cold is None:
-            if self._run.recovery is None:
-                raise ValueError("there is a snapshot to go on from, but no recovery folder; give --recovery")
-            self._cold = ColdStore(self._run.recovery / "cold" / f"scores-{self._part}.sqlite")
+            self._cold = self._run.cold_store(f"scores-{self._part}")
         return self._cold
 
     @noted()

@@ -76,6 +76,16 @@ class Run:
         values = [Item("value", part, frame) for frame in shown if frame is not None]
         return [*past, *values, Item("alert", CITY, moves)]
 
+    def cold_store(self, name: str) -> ColdStore:
+        """The store of a step's past, open.
+
+        Raises:
+            ValueError: there is no recovery folder.
+        """
+        if self.recovery is None:
+            raise ValueError("there is a snapshot to go on from, but no recovery folder; give --recovery")
+        return ColdStore(self.recovery / "cold" / f"{name}.sqlite")
+
     def frozen(self, key: str, state: Callable[[], Any]) -> bytes:
         """The snapshot of a step, empty where nothing is kept."""
         if self.recovery is None:
@@ -153,9 +163,7 @@ class ShardShell(StatefulBatchLogic[Item, Item, Any]):
 
     def _store(self, lane: ShardLane) -> ColdStore:
         if self._cold is None:
-            if self._run.recovery is None:
-                raise ValueError("there is a snapshot to go on from, but no recovery folder; give --recovery")
-            self._cold = ColdStore(self._run.recovery / "cold" / f"{lane.name}.sqlite")
+            self._cold = self._run.cold_store(lane.name)
         return self._cold
 
     @noted()

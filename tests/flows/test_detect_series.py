@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.detect_series import LEARNING, SeriesScorer, SeriesScores
+from flows.detect_series import LEARNING, ScoredRows, SeriesScorer
 from indicators.detector_kinds import Kind
 
 ROWS = 260
@@ -28,11 +28,11 @@ def series(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return stamps, values, stamps // 3_600_000 % 168
 
 
-def scored(seed: int, cuts: list[int], step_ms: float | None = None, rows: int = ROWS) -> SeriesScores:
+def scored(seed: int, cuts: list[int], step_ms: float | None = None, rows: int = ROWS) -> ScoredRows:
     columns = series(seed)
     scorer = SeriesScorer(step_ms)
     ends = [0, *sorted(cuts), rows]
-    return SeriesScores.joined([scorer.score(*(c[a:b] for c in columns)) for a, b in pairwise(ends)])
+    return ScoredRows.joined([scorer.score(*(c[a:b] for c in columns)) for a, b in pairwise(ends)])
 
 
 @settings(max_examples=15)
