@@ -21,7 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from flows.processes import free_ports  # noqa: E402 - found by the line before
+from flows.replay.processes import free_ports  # noqa: E402 - found by the line before
 from sinks.redis_server import embedded_server  # noqa: E402
 from tests.dashboards import DEPLOY, Query, board_queries, rule_queries  # noqa: E402
 

@@ -14,10 +14,10 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from flows.admission import ReadingAdmission
-from flows.columns import Names, Readings
-from flows.provenance import Origin
-from flows.roll import Roll
+from flows.admission.readings import ReadingAdmission
+from flows.admission.roll import Roll
+from flows.decoding.columns import Names, Readings
+from flows.decoding.provenance import Origin
 from geo.cells import BeidouGrid
 from indicators.metrics import Metrics
 

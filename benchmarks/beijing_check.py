@@ -23,7 +23,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from flows.replay import ReplayOptions, replay
+from flows.replay.replaying import ReplayOptions, replay
 from geo import beidou
 from sim.importers.beijing_air import import_beijing_air
 

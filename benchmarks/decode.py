@@ -17,8 +17,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from flows.decode import decode_readings
-from flows.record_files import RecordFile, decode
+from flows.decoding.decode import decode_readings
+from flows.decoding.record_files import RecordFile, decode
 
 BLOCK = 10_000
 START_MS = 1_719_964_800_000

@@ -32,7 +32,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.kafka_fill import fill
 from benchmarks.throughput import make_city
-from flows.config import Configuration
+from flows.config.configuration import Configuration
 from tests.kafka.broker import Cluster, real_cluster
 from tests.kafka.live_engine import LiveEngine
 

@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from flows.topic_messages import FORMS, SIZES, Form, messages
+from flows.kafka.topic_messages import FORMS, SIZES, Form, messages
 from sinks.kafka_link import KafkaAdmin
 from sinks.kafka_types import KafkaSettings
 from sinks.kafka_writer import KafkaWriter

@@ -24,10 +24,10 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-import flows.replay
+import flows.replay.replaying
 from benchmarks.scenarios import yiwang
-from flows.replay import Summary
-from flows.snapshots import packed
+from flows.recovery.snapshots import packed
+from flows.replay.replaying import Summary
 from indicators.shard import Shard
 from indicators.slices import Slice
 from indicators.store import MetricStore
@@ -115,7 +115,7 @@ def _replayed(found: dict[str, tuple[int, Counter[str], int]], sensors: int, hou
         city = Path(folder) / "city"
         size_of_it = ("--sensors", str(sensors), "--hours", f"{hours:g}")
         yiwang("simulate", "--seed", "1", *size_of_it, "--format", "arrow", "--to", str(city))
-        options = flows.replay.ReplayOptions(
+        options = flows.replay.replaying.ReplayOptions(
             readings=[city / "readings.arrow"],
             events=[city / "events.jsonl"],
             sensors=city / "sensors.csv",
@@ -123,8 +123,8 @@ def _replayed(found: dict[str, tuple[int, Counter[str], int]], sensors: int, hou
             out=Path(folder) / "out",
             progress=True,
         )
-        with patch("flows.replay.watches", lambda *_: lambda _lane: Probe(found)):
-            return flows.replay.replay(options)
+        with patch("flows.replay.replaying.watches", lambda *_: lambda _lane: Probe(found)):
+            return flows.replay.replaying.replay(options)
 
 
 def _each(row: dict[str, Any], by: float) -> list[str]:

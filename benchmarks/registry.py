@@ -20,10 +20,10 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from flows.columns import Names
-from flows.registry import read_registry
-from flows.roll import Roll
-from flows.series_index import SeriesIndex
+from flows.admission.registry import read_registry
+from flows.admission.roll import Roll
+from flows.admission.series_index import SeriesIndex
+from flows.decoding.columns import Names
 from geo.areas import Areas
 from geo.cells import BeidouGrid
 from indicators.layout import Cells

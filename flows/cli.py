@@ -6,23 +6,23 @@ from typing import Annotated
 
 import typer
 
-from flows import (
-    demo_command,
-    detect_command,
-    doctor_command,
-    explain_command,
-    history_command,
-    import_command,
-    replay_command,
-    run_command,
-    score_command,
-    simulate_command,
+from flows.commands import (
+    demo,
+    detect,
+    doctor,
+    explain,
+    history,
+    importing,
+    replay,
+    run,
+    score,
+    simulate,
 )
-from flows.catalogue_command import app as catalogue
-from flows.config_command import app as config
-from flows.dispatch_command import app as dispatch
-from flows.dlq_command import app as dlq
-from flows.grid_command import app as grid
+from flows.commands.catalogue import app as catalogue
+from flows.commands.config import app as config
+from flows.commands.dispatch import app as dispatch
+from flows.commands.dlq import app as dlq
+from flows.commands.grid import app as grid
 
 app = typer.Typer(
     name="yiwang",
@@ -32,18 +32,16 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("demo", epilog=demo_command.EPILOG)(demo_command.demo)
-app.command("replay", epilog=replay_command.EPILOG)(replay_command.replay)
-app.command("simulate", epilog=simulate_command.EPILOG)(simulate_command.simulate)
-app.command("score", epilog=score_command.EPILOG)(score_command.score)
-app.command("run", epilog=run_command.EPILOG)(run_command.run)
-app.command("doctor", epilog=doctor_command.EPILOG)(doctor_command.doctor)
-app.command("explain", epilog=explain_command.EPILOG)(explain_command.explain)
-app.command("history", cls=history_command.PlotCommand, epilog=history_command.EPILOG)(
-    history_command.history
-)
-app.command("detect", epilog=detect_command.EPILOG)(detect_command.detect)
-app.command("import", epilog=import_command.EPILOG)(import_command.import_records)
+app.command("demo", epilog=demo.EPILOG)(demo.demo)
+app.command("replay", epilog=replay.EPILOG)(replay.replay)
+app.command("simulate", epilog=simulate.EPILOG)(simulate.simulate)
+app.command("score", epilog=score.EPILOG)(score.score)
+app.command("run", epilog=run.EPILOG)(run.run)
+app.command("doctor", epilog=doctor.EPILOG)(doctor.doctor)
+app.command("explain", epilog=explain.EPILOG)(explain.explain)
+app.command("history", cls=history.PlotCommand, epilog=history.EPILOG)(history.history)
+app.command("detect", epilog=detect.EPILOG)(detect.detect)
+app.command("import", epilog=importing.EPILOG)(importing.import_records)
 app.add_typer(catalogue, name="catalogue")
 app.add_typer(config, name="config")
 app.add_typer(grid, name="grid")

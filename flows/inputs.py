@@ -10,16 +10,16 @@ from typing import Any, Protocol
 import msgspec
 import numpy as np
 
-from flows.admission import ReadingAdmission
+from flows.admission.cases import EventAdmission, FeedbackAdmission
+from flows.admission.readings import ReadingAdmission
+from flows.admission.roll import Roll
 from flows.batches import FINAL
-from flows.case_admission import EventAdmission, FeedbackAdmission
 from flows.city import City
-from flows.line_files import Position
+from flows.decoding.line_files import Position
+from flows.decoding.provenance import Admitted, Origin, Tally, json_records
+from flows.decoding.record_files import ARROW_SUFFIXES, Block, RecordFile, decode
 from flows.pieces import BEFORE
-from flows.profile import timed
-from flows.provenance import Admitted, Origin, Tally, json_records
-from flows.record_files import ARROW_SUFFIXES, Block, RecordFile, decode
-from flows.roll import Roll
+from flows.replay.profile import timed
 from flows.wire import Kind
 
 Door = ReadingAdmission | EventAdmission | FeedbackAdmission

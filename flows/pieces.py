@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from alerts.incidents import Act
 from alerts.transitions import Transition
 from flows.batches import FINAL, CaseRecords, Floats, Ints, NewSeries, ReadingBatch, Rejected, Strays
-from flows.change import Change
+from flows.control.change import Change
 from indicators.cases import NO_PLACE, Place
 from indicators.evaluate import Frame
 

@@ -20,19 +20,19 @@ from typing import Any
 import numpy as np
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
-from flows.admission import ReadingAdmission
+from flows.admission.readings import ReadingAdmission
+from flows.admission.roll import Roll
 from flows.batches import FINAL, ReadingBatch
 from flows.beginning import Beginning
 from flows.city import City
-from flows.failures import noted
+from flows.decoding.provenance import Admitted
 from flows.inputs import Door, Input, InputFile, door
 from flows.pace import Pace
 from flows.pieces import BEFORE, CasePiece, Clock, FeedbackPiece, ShardPiece
-from flows.profile import SECONDS, timed
-from flows.provenance import Admitted
-from flows.roll import Roll
+from flows.recovery.snapshots import COSTS, freeze, thaw
+from flows.replay.failures import noted
+from flows.replay.profile import SECONDS, timed
 from flows.router import STRAY_SLICE, Lanes, Router
-from flows.snapshots import COSTS, freeze, thaw
 
 PART = "records-00"
 """The one part of the files' source: they are aligned, which several parts could not be."""

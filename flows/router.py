@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flows.batches import CaseRecords, Ints, NewSeries, ReadingBatch, Strays
-from flows.corrections import STRAY
 from flows.lane_names import lane_names
 from flows.pieces import CasePiece, Clock, Notices, ShardPiece
+from flows.stages.corrections import STRAY
 from geo.cells import CellSystem
 from indicators.layout import tile_number
 

@@ -14,27 +14,27 @@ from typing import Any
 from bytewax.operators import StatefulBatchLogic
 
 from alerts.desk import Desk
-from flows.area_step import AREAS, AreaStep
 from flows.beginning import Beginnings
-from flows.case_lane import CaseLane
 from flows.city import City
 from flows.city_flow import Steps
-from flows.cold_store import ColdStore
-from flows.control import CONTROL
-from flows.editions import Editions
-from flows.explain_watch import Watch
-from flows.failures import noted
-from flows.file_attic import FileAttic
-from flows.incident_step import IncidentStep
-from flows.lane_state import load, save
+from flows.control.control_input import CONTROL
+from flows.control.editions import Editions
+from flows.explain.watch import Watch
 from flows.pieces import BEFORE, ControlPiece, Moves, PlacedCases, ShardPiece
-from flows.profile import timed
-from flows.publisher import Published
 from flows.records import PART, Item
+from flows.recovery.cold_store import ColdStore
+from flows.recovery.file_attic import FileAttic
+from flows.recovery.lane_state import load, save
+from flows.recovery.snapshots import freeze, thaw
+from flows.replay.failures import noted
+from flows.replay.profile import timed
+from flows.replay.warm import hidden_frame, shown_frame, shown_incidents, shown_transitions
 from flows.router import Lanes
-from flows.shard_lane import ShardLane
-from flows.snapshots import freeze, thaw
-from flows.warm import hidden_frame, shown_frame, shown_incidents, shown_transitions
+from flows.stages.area_step import AREAS, AreaStep
+from flows.stages.case_lane import CaseLane
+from flows.stages.incident_step import IncidentStep
+from flows.stages.publisher import Published
+from flows.stages.shard_lane import ShardLane
 
 Batch = tuple[Iterable[Item], bool]
 CITY = "city"

@@ -3,7 +3,7 @@
 A Kafka message value or a line of a file is one JSON object, a JSON array of such objects, or an
 Arrow IPC stream with the same columns. Unknown fields are ignored, an optional field may be null
 (the same as absent), and of a repeated key the last one wins. Nothing here reads or decides:
-``flows.decode`` turns bytes into columns, admission judges metrics, ranges, places and lateness.
+``flows.decoding.decode`` turns bytes into columns, admission judges metrics, ranges, places and lateness.
 
 >>> import msgspec
 >>> msgspec.json.encode(Reading("s-1", "road_speed", 41.5, 1_719_964_800_000)).decode()

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from flows.processes import free_ports
+from flows.replay.processes import free_ports
 from sinks.redis_link import Command, RedisLink
 from sinks.redis_server import NoRedisServerError, RedisServer, embedded_server, find_cli, find_server
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from flows.replay import ReplayOptions
+from flows.replay.replaying import ReplayOptions
 from sim.city import START, City
 from sim.city_writer import Happenings, write_city
 from sim.disorder import Disorder

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flows.replay import ReplayOptions, Summary, replay
-from flows.score_settings import ScoreSettings
+from flows.replay.replaying import ReplayOptions, Summary, replay
+from flows.scores.settings import ScoreSettings
 from tests.replays import ROOT, running_until, still_runs_after
 
 BEGIN = 1_772_380_800_000

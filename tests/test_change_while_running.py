@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from flows.replay import replay
+from flows.replay.replaying import replay
 from tests.redis_servers import hash_of, keys_of, redis_server
 from tests.replays import (
     MORNING,

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
 from flows.cli import app
-from flows.progress import reading_bar
-from flows.replay_command import record_files, summary_table
-from flows.worst_areas import worst_areas
+from flows.commands.replay import record_files, summary_table
+from flows.demo.worst_areas import worst_areas
+from flows.replay.progress import reading_bar
 
 NOON = 1_719_979_200_000
 ALL_COMMANDS = ["demo", "replay", "score", "import", "catalogue", "grid"]

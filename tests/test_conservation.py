@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from flows.publisher import Past, Published, Publisher
+from flows.stages.publisher import Past, Published, Publisher
 from sinks.table_file import ValueFrame
 from tests.oracle.cities import Faults
 from tests.oracle.recompute import RULES

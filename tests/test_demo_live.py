@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.demo_stage import DemoError, Part
+from flows.demo.stage import DemoError, Part
 
 YIWANG = [sys.executable, "-c", "from flows.cli import main; main()"]
 ROOT = Path(__file__).resolve().parents[1]

@@ -12,9 +12,9 @@ import msgspec
 import pytest
 import yaml
 
-from flows.config import Configuration
-from flows.config_file import load
-from flows.run import Engine
+from flows.config.configuration import Configuration
+from flows.config.file import load
+from flows.live.run import Engine
 from indicators.catalogue import Catalogue
 from sinks.prometheus import Family, Source
 from sinks.redis_keys import Keys

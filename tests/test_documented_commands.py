@@ -15,7 +15,7 @@ import pytest
 
 from alerts.incident import Incident
 from alerts.transitions import Transition
-from flows.replay import Summary
+from flows.replay.replaying import Summary
 from flows.wire import Reason
 
 ROOT = Path(__file__).resolve().parents[1]

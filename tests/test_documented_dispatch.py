@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.decode import decode_feedback
+from flows.decoding.decode import decode_feedback
 from sinks.redis_keys import Keys
 from sinks.redis_server import RedisServer, find_cli
 from tests.redis_servers import ask, entries_of, hash_of, keys_of, redis_server

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.decode import decode_feedback
+from flows.decoding.decode import decode_feedback
 from sinks.redis_server import RedisServer
 from tests.redis_servers import ask, entries_of, redis_server
 from tests.sinks.dispatch_stories import fill, moved

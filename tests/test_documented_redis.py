@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from flows.replay import replay
-from flows.score_settings import ScoreSettings
+from flows.replay.replaying import replay
+from flows.scores.settings import ScoreSettings
 from sinks.redis_keys import Keys
 from sinks.redis_server import find_cli
 from tests.redis_servers import ask, hash_of, redis_server

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from alerts.life_cycle import ACTIONS, after
-from flows.incident_step import CLOCKS_DIFFER
-from flows.replay import replay
+from flows.replay.replaying import replay
+from flows.stages.incident_step import CLOCKS_DIFFER
 from tests.replays import make_city, replay_options, running_until, start_replay, tables
 
 FILES = ("feedback-a.jsonl", "feedback-b.jsonl")

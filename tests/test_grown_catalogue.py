@@ -9,7 +9,7 @@ from random import Random
 import polars as pl
 import pytest
 
-from flows.replay import ReplayOptions, replay
+from flows.replay.replaying import ReplayOptions, replay
 
 MINUTE, HOUR, DAY = 60_000, 3_600_000, 86_400_000
 BEGIN = 1_706_716_800_000

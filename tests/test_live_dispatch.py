@@ -12,9 +12,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from flows.config import Configuration
-from flows.run import Engine
-from flows.run_totals import RunSummary
+from flows.config.configuration import Configuration
+from flows.live.run import Engine
+from flows.live.run_totals import RunSummary
 from sinks.dispatch_client import DispatchClient
 from tests.redis_servers import ask, redis_server
 from tests.replays import make_city

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from flows.decode import decode_events, decode_readings
+from flows.decoding.decode import decode_events, decode_readings
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))

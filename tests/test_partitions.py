@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flows.replay import replay
+from flows.replay.replaying import replay
 from tests.replays import replay_options, tables
 
 T0 = 1_719_964_800_000

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from flows.processes import run_processes
-from flows.replay import replay
+from flows.replay.processes import run_processes
+from flows.replay.replaying import replay
 from sinks.outputs import prepare
 from tests.replays import counts, make_city, replay_options, running_until, start_replay, tables
 

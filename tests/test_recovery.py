@@ -11,7 +11,7 @@ from random import Random
 
 import pytest
 
-from flows.replay import replay
+from flows.replay.replaying import replay
 from tests.replays import (
     counts,
     make_city,

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from flows.processes import free_ports
-from flows.replay import replay
+from flows.replay.processes import free_ports
+from flows.replay.replaying import replay
 from sinks.redis_server import RedisServer
 from tests.redis_servers import ask, entries_of, hash_of, keys_of, redis_server
 from tests.replays import make_city, replay_options, running_until, start_replay, still_runs_after

@@ -9,8 +9,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from flows.processes import free_ports
-from flows.replay import replay
+from flows.replay.processes import free_ports
+from flows.replay.replaying import replay
 from tests.redis_servers import ask, entries_of, hash_of, keys_of, near, redis_server
 from tests.replays import make_city, replay_options, running_until, start_replay
 

@@ -24,11 +24,11 @@ from polars.testing import assert_frame_equal
 from typer.testing import CliRunner
 
 from flows.cli import app
-from flows.config import Configuration
-from flows.processes import free_ports
-from flows.replay import replay
-from flows.run import Engine
-from flows.run_stop import Stop
+from flows.config.configuration import Configuration
+from flows.live.run import Engine
+from flows.live.run_stop import Stop
+from flows.replay.processes import free_ports
+from flows.replay.replaying import replay
 from sinks.history_hours import KEY
 from sinks.prometheus import served
 from sinks.prometheus_waiting import Waits
@@ -234,7 +234,7 @@ def _idle(port: int) -> bool:
 
 def test_a_stop_by_signal_is_asked_for_once_and_then_forced(monkeypatch: pytest.MonkeyPatch) -> None:
     ended: list[int] = []
-    monkeypatch.setattr("flows.run_stop.os._exit", ended.append)
+    monkeypatch.setattr("flows.live.run_stop.os._exit", ended.append)
     stop = Stop()
     with stop.by_signals():
         assert not stop()
@@ -250,7 +250,7 @@ def test_a_stop_that_is_not_done_in_time_is_forced_and_says_for_whom_it_waited(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     ended = threading.Event()
-    monkeypatch.setattr("flows.run_stop.os._exit", lambda code: ended.set() if code == 1 else None)
+    monkeypatch.setattr("flows.live.run_stop.os._exit", lambda code: ended.set() if code == 1 else None)
     waits = Waits()
     with waits("redis"):
         Stop(drain=0.01, waits=waits).ask()

@@ -18,11 +18,11 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from flows.config import Configuration
-from flows.control_watch import Journal
-from flows.replay import replay
-from flows.run import Engine
-from flows.run_workers import Supervisor, Worker
+from flows.config.configuration import Configuration
+from flows.control.control_watch import Journal
+from flows.live.run import Engine
+from flows.live.run_workers import Supervisor, Worker
+from flows.replay.replaying import replay
 from sinks.history_hours import KEY
 from tests.replays import MORNING, make_city, replay_options
 

@@ -10,13 +10,13 @@ import pytest
 from bytewax.inputs import FixedPartitionedSource
 
 from flows.city_flow import Ends, build
-from flows.incident_step import desk_of
+from flows.control.no_control import NoControl
 from flows.inputs import Input
-from flows.no_control import NoControl
 from flows.records import PART, Item, ReplayPart, ReplaySource
-from flows.replay import ReplayOptions, city_of, replay, roll_of
+from flows.replay.replaying import ReplayOptions, city_of, replay, roll_of
+from flows.replay.running import run_flow
 from flows.router import Lanes
-from flows.running import run_flow
+from flows.stages.incident_step import desk_of
 from flows.steps import CITY, Run
 from sinks.line_files import LineFiles, plain_line, reject_line
 from sinks.outputs import finalise, prepare

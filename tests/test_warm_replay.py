@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from flows.replay import ReplayOptions, replay, shown_after
+from flows.replay.replaying import ReplayOptions, replay, shown_after
 from indicators.catalogue import Catalogue
 from tests.replays import make_city, replay_options
 

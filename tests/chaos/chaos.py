@@ -20,7 +20,7 @@ import msgspec
 import typer
 from rich.console import Console
 
-from flows.config import Configuration
+from flows.config.configuration import Configuration
 from tests.chaos.chaos_compare import Left, differences, only_repeats
 from tests.chaos.chaos_day import Feeder, messages_of, write_day
 from tests.chaos.chaos_stage import Redis, Stage, small_disk

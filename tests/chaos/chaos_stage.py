@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from flows.processes import free_ports
+from flows.replay.processes import free_ports
 from sinks.redis_server import find_server
 from tests.kafka.broker import Cluster, Served
 from tests.kafka.live_engine import LiveEngine

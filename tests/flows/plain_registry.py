@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flows import registry_fields as fields
+from flows.admission import registry_fields as fields
+from flows.admission.registry import Registry
 from flows.batches import FINAL
-from flows.registry import Registry
 
 ZONE = ZoneInfo("Asia/Shanghai")
 PARSERS: dict[str, Callable[[str], Any]] = {

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flows.admission import ReadingAdmission
+from flows.admission.name_table import NameTable
+from flows.admission.readings import ReadingAdmission
+from flows.admission.registry import Registry, read_registry
+from flows.admission.roll import Roll
 from flows.batches import FINAL, ReadingBatch
-from flows.decode import decode_readings
-from flows.name_table import NameTable
-from flows.provenance import Admitted, Origin, json_records
-from flows.registry import Registry, read_registry
-from flows.roll import Roll
+from flows.decoding.decode import decode_readings
+from flows.decoding.provenance import Admitted, Origin, json_records
 from geo.cells import BeidouGrid
 from indicators.metrics import Metrics
 

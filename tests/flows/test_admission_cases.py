@@ -7,11 +7,11 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flows.admission.cases import STATUS_INDEX, EventAdmission, FeedbackAdmission
+from flows.admission.stable_key import stable_key
 from flows.batches import CaseRecords, Rejected
-from flows.case_admission import STATUS_INDEX, EventAdmission, FeedbackAdmission
-from flows.decode import decode_events, decode_feedback
-from flows.provenance import Admitted, Origin, json_records
-from flows.stable_key import stable_key
+from flows.decoding.decode import decode_events, decode_feedback
+from flows.decoding.provenance import Admitted, Origin, json_records
 from geo.cells import BeidouGrid
 from indicators.metrics import Metrics
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.partition_clock import NEVER, PartitionClock, effective, grid
+from flows.admission.partition_clock import NEVER, PartitionClock, effective, grid
 
 FUTURE, WITHIN, HOUR = 300_000, 3_600_000, 3_600_000
 TIMES = st.lists(

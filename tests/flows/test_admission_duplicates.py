@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.duplicates import DEPTH, Recent
+from flows.admission.duplicates import DEPTH, Recent
 
 
 def plain(rows: list[tuple[int, int, int]]) -> list[bool]:

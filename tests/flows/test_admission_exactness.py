@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from flows.admission import ReadingAdmission
+from flows.admission.name_table import CodedTexts, NameTable
+from flows.admission.readings import ReadingAdmission
+from flows.admission.registry import Registry
+from flows.admission.roll import Roll
 from flows.batches import FINAL, NewSeries, ReadingBatch
-from flows.columns import Names, Readings, Reject
-from flows.decode import decode_readings
-from flows.name_table import CodedTexts, NameTable
-from flows.provenance import Admitted, Origin
-from flows.registry import Registry
-from flows.roll import Roll
+from flows.decoding.columns import Names, Readings, Reject
+from flows.decoding.decode import decode_readings
+from flows.decoding.provenance import Admitted, Origin
 from flows.wire import Reason
 from geo.cells import CellSystem
 from indicators.metrics import Metrics

@@ -6,9 +6,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.name_table import NameTable
-from flows.packed_texts import WIDTH, PackedTexts
-from flows.stable_key import stable_key
+from flows.admission.name_table import NameTable
+from flows.admission.packed_texts import WIDTH, PackedTexts
+from flows.admission.stable_key import stable_key
 
 ODD = ["", "\0", "a", "a\0", "温度-1", "x" * WIDTH, "x" * (WIDTH + 1), "é", "12345678", "123456789"]
 ODD += ["温" * 10, "温" * 11, "\ud800", "y" * 256]

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from flows.arrow_decode import decode_batch
-from flows.decode import Readings, decode_events, decode_feedback, decode_readings
+from flows.decoding.arrow_decode import decode_batch
+from flows.decoding.decode import Readings, decode_events, decode_feedback, decode_readings
 from flows.wire import MAX_MESSAGE, Kind
 from tests.flows.wire_readings import GOOD, READINGS, Json, encoded, rows_of, spoiled
 

@@ -11,10 +11,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flows.admission.partition_clock import NEVER, effective
 from flows.batches import FINAL, CaseRecords
-from flows.case_lane import CaseLane
-from flows.partition_clock import NEVER, effective
 from flows.pieces import MAX_DISORDER, CasePiece, Clock, PlacedCase, PlacedCases
+from flows.stages.case_lane import CaseLane
 
 SLICE = 60_000
 LANES = ["shard-00", "shard-01"]

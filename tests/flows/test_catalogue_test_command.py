@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from flows.catalogue_command import app
+from flows.commands.catalogue import app
 
 GUST = """
 [[indicator]]

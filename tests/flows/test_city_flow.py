@@ -13,8 +13,8 @@ from bytewax.testing import TestingSink, TestingSource, run_main
 
 from flows.city_flow import SCORE_STEPS, STEPS, Ends, Steps, Tap, build
 from flows.records import Item
-from flows.replay import ReplayOptions, flow_of
-from flows.score_settings import ScoreSettings
+from flows.replay.replaying import ReplayOptions, flow_of
+from flows.scores.settings import ScoreSettings
 
 
 @pytest.fixture(scope="module")

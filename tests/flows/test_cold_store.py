@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.cold_store import ColdStore, ColdStoreError
+from flows.recovery.cold_store import ColdStore, ColdStoreError
 from indicators.slice_ring import SliceRing
 from indicators.slices import Slice
 

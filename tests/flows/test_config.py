@@ -15,10 +15,10 @@ from msgspec import structs
 from typer.testing import CliRunner
 
 from flows.cli import app
-from flows.config import PATHS, Configuration
-from flows.config_file import ConfigurationError, about, load, toml, unknown_keys, wanted
-from flows.config_kafka import SECRETS, KafkaSection, kafka_settings
-from flows.config_reference import example, reference
+from flows.config.configuration import PATHS, Configuration
+from flows.config.file import ConfigurationError, about, load, toml, unknown_keys, wanted
+from flows.config.kafka import SECRETS, KafkaSection, kafka_settings
+from flows.config.reference import example, reference
 from sinks.kafka_link import check
 from sinks.kafka_types import KafkaSettings
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.decode import decode_events, decode_feedback, decode_readings
+from flows.decoding.decode import decode_events, decode_feedback, decode_readings
 from flows.wire import MAX_DEPTH, MAX_MESSAGE, MAX_RECORD
 from tests.flows.wire_readings import GOOD, READINGS, Json, encoded, rows_of, spoiled
 

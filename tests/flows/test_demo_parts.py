@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from rich.console import Console
 
-from flows.demo_departments import CREWS, SUPERVISOR, Departments
-from flows.demo_report import areas_of, last_lines
-from flows.demo_state import DemoState, Watcher, samples
-from flows.demo_view import DemoView
+from flows.demo.departments import CREWS, SUPERVISOR, Departments
+from flows.demo.report import areas_of, last_lines
+from flows.demo.state import DemoState, Watcher, samples
+from flows.demo.view import DemoView
 from indicators.catalogue import Catalogue
 from tests.redis_servers import ask, entries_of, redis_server
 from tests.sinks.dispatch_stories import fill, moved

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.detect_series import LEARNING, ScoredRows, SeriesScorer
+from flows.detect.series import LEARNING, ScoredRows, SeriesScorer
 from indicators.detector_kinds import Kind
 
 ROWS = 260

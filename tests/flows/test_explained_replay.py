@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from flows.cli import app
-from flows.replay import ReplayOptions, replay
+from flows.replay.replaying import ReplayOptions, replay
 from tests.replays import make_city, replay_options
 
 EACH = 2

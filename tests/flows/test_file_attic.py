@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from flows import file_attic
-from flows.file_attic import FileAttic
+from flows.recovery import file_attic
+from flows.recovery.file_attic import FileAttic
 
 
 def open_files(folder: Path) -> int:

@@ -7,7 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from flows.import_command import import_records
+from flows.commands.importing import import_records
 
 APP = typer.Typer()
 APP.command("import")(import_records)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from flows.kafka_feed import Feed
-from flows.kafka_watch import End
+from flows.kafka.feed import Feed
+from flows.kafka.watch import End
 from sinks.kafka_types import Message, Place, Trouble
 
 PLACE: Place = ("t", 0)

@@ -12,15 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.alignment import Alignment
+from flows.admission.roll import Roll
 from flows.batches import FINAL
-from flows.kafka_feed import ARROW, Feed
-from flows.kafka_source import GapError, KafkaPart, KafkaSource, Station, part_of
-from flows.kafka_watch import DISCOVER_EVERY, FRESH, End, Watch
+from flows.kafka.alignment import Alignment
+from flows.kafka.feed import ARROW, Feed
+from flows.kafka.source import GapError, KafkaPart, KafkaSource, Station, part_of
+from flows.kafka.watch import DISCOVER_EVERY, FRESH, End, Watch
 from flows.pieces import BEFORE, MAX_DISORDER
 from flows.records import Item
-from flows.replay import ReplayOptions, city_of
-from flows.roll import Roll
+from flows.replay.replaying import ReplayOptions, city_of
 from flows.router import Lanes
 from sinks.kafka_types import KafkaSettings, Place
 from tests.flows.kafka_fakes import FakeKafka

@@ -15,14 +15,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.transitions import Transition
-from flows.cold_store import ColdStoreError
+from flows.admission.registry import read_registry
+from flows.admission.roll import Roll
 from flows.inputs import Input
 from flows.records import Item, ReplayPart, ReplaySource
-from flows.registry import read_registry
-from flows.replay import ReplayOptions, city_of
-from flows.roll import Roll
+from flows.recovery.cold_store import ColdStoreError
+from flows.recovery.snapshots import FORMAT, thaw
+from flows.replay.replaying import ReplayOptions, city_of
 from flows.router import Lanes
-from flows.snapshots import FORMAT, thaw
 from flows.steps import Run, ShardShell
 from sinks.table_file import ValueFrame
 from tests.replays import make_city

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.batches import FINAL
-from flows.corrections import STRAY, Corrections
 from flows.pieces import CaseNotices, Notices
+from flows.stages.corrections import STRAY, Corrections
 from indicators.catalogue import Catalogue
 from indicators.metrics import Metrics
 from indicators.plan import Plan

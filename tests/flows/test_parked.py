@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.batches import FINAL
-from flows.parked import ParkedReadings, Rows
+from flows.stages.parked import ParkedReadings, Rows
 
 METRICS = 3
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from flows.batches import Floats, Ints
-from flows.publisher import Early, Past, Published, Publisher, Windows
+from flows.stages.publisher import Early, Past, Published, Publisher, Windows
 from indicators.catalogue import Catalogue
 from indicators.judge import Judged
 from indicators.metrics import Metrics

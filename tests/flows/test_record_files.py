@@ -14,10 +14,10 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows import line_files
-from flows.decode import decode_readings
-from flows.line_files import KEPT_OF_A_CUT_LINE
-from flows.record_files import Block, RecordFile, decode
+from flows.decoding import line_files
+from flows.decoding.decode import decode_readings
+from flows.decoding.line_files import KEPT_OF_A_CUT_LINE
+from flows.decoding.record_files import Block, RecordFile, decode
 from flows.wire import MAX_MESSAGE
 
 LINE = st.binary(max_size=12).map(lambda text: text.replace(b"\n", b"").replace(b"\r", b""))

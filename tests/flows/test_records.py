@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from flows.admission.roll import Roll
 from flows.inputs import Input
 from flows.records import PART, Item, ReplayPart, ReplaySource
-from flows.replay import ReplayOptions, city_of
-from flows.roll import Roll
+from flows.replay.replaying import ReplayOptions, city_of
 from flows.router import Lanes
 
 CITY = city_of(ReplayOptions(out=Path("unused")))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.registry import NEVER, read_registry
+from flows.admission.registry import NEVER, read_registry
 
 HEADER = "sensor_id,lon,lat,crs,metric,period_s,department,site,retired"
 

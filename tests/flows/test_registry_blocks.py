@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows import registry_file
+from flows.admission import registry_file
+from flows.admission.name_table import CodedTexts, NameTable
+from flows.admission.registry import read_registry
+from flows.admission.roll import Roll
 from flows.batches import FINAL
-from flows.name_table import CodedTexts, NameTable
-from flows.registry import read_registry
-from flows.roll import Roll
 from tests.flows.plain_registry import PlainRoll, plain_csv, rows_of
 
 HEADERS = [

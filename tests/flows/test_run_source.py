@@ -15,15 +15,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flows.admission.partition_clock import NEVER, PartitionClock
+from flows.admission.roll import Roll
 from flows.inputs import Input
-from flows.partition_clock import NEVER, PartitionClock
+from flows.live.run_input import GrowingRecords
+from flows.live.run_source import AHEAD, POLL, LivePart, LiveSource
 from flows.pieces import BEFORE, MAX_DISORDER
 from flows.records import PART, Item
-from flows.replay import ReplayOptions, city_of
-from flows.roll import Roll
+from flows.replay.replaying import ReplayOptions, city_of
 from flows.router import Lanes
-from flows.run_input import GrowingRecords
-from flows.run_source import AHEAD, POLL, LivePart, LiveSource
 
 CITY = city_of(ReplayOptions(out=Path("unused")))
 NOON = 1_719_979_200_000

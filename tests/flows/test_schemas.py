@@ -11,8 +11,8 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 from flows.batches import Rejected
-from flows.replay import replay
-from flows.schemas import RejectLine, schemas
+from flows.config.schemas import RejectLine, schemas
+from flows.replay.replaying import replay
 from sinks.line_files import reject_line
 from tests.replays import make_city, replay_options
 

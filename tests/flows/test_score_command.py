@@ -67,7 +67,7 @@ def test_the_plot_is_drawn_where_it_is_wanted(folder: Path) -> None:
 
 
 def test_a_replay_is_scored_with_the_cells_and_days_of_its_table(tmp_path: Path) -> None:
-    from flows.replay import replay  # noqa: PLC0415 - the engine is loaded for this test alone
+    from flows.replay.replaying import replay  # noqa: PLC0415 - the engine is loaded for this test alone
 
     city = make_city(tmp_path / "city", sensors=60, minutes=12, seed=3)
     replay(replay_options(city, tmp_path / "out"))

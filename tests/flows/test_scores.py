@@ -11,12 +11,12 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from flows.batches import Ints
-from flows.cold_store import ColdStore
 from flows.pieces import MAX_DISORDER, Clock, Moves
-from flows.replay import ReplayOptions, city_of
-from flows.score_lane import ScoredPiece, ScoreLane
-from flows.score_settings import ScoreSettings
-from flows.snapshots import packed, thaw
+from flows.recovery.cold_store import ColdStore
+from flows.recovery.snapshots import packed, thaw
+from flows.replay.replaying import ReplayOptions, city_of
+from flows.scores.lane import ScoredPiece, ScoreLane
+from flows.scores.settings import ScoreSettings
 from indicators.detector import Detector
 from indicators.detector_settings import DetectorSettings
 from indicators.hour_of_week import HourOfWeek

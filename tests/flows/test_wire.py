@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from flows.columns import BAD, NAIVE, moments
+from flows.decoding.columns import BAD, NAIVE, moments
 from flows.wire import (
     END_OF_TIME,
     RECORDS,

@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from flows.columns import Readings
+from flows.decoding.columns import Readings
 
 Json = dict[str, Any]
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
-from flows.grid_command import app
+from flows.commands.grid import app
 from geo import beidou, coordinates
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from flows.catalogue_command import app
+from flows.commands.catalogue import app
 from indicators.catalogue import Catalogue, CatalogueError
 from indicators.examples import example
 from indicators.expression import Apply, Const, Kind

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from flows.catalogue_command import app
+from flows.commands.catalogue import app
 
 ROOT = Path(__file__).resolve().parents[2]
 SPECIFICATION = ROOT / "tests" / "data" / "indicators_spec.csv"

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from flows.processes import free_ports
+from flows.replay.processes import free_ports
 from sinks import kafka_link as link
 from sinks.kafka_link import KafkaAdmin
 from sinks.kafka_types import KafkaAwayError, KafkaSettings

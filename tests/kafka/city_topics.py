@@ -13,7 +13,7 @@ import msgspec
 import polars as pl
 from polars.testing import assert_frame_equal
 
-from flows.config import Configuration
+from flows.config.configuration import Configuration
 from sinks.history_hours import KEY
 from sinks.kafka_types import Outgoing
 from sinks.kafka_writer import KafkaWriter

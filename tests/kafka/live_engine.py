@@ -18,8 +18,8 @@ from pathlib import Path
 
 import msgspec
 
-from flows.config import Configuration
-from flows.config_file import toml
+from flows.config.configuration import Configuration
+from flows.config.file import toml
 
 _STILL = 4
 ROOT = Path(__file__).resolve().parents[2]

@@ -16,11 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
-from flows import dlq_redrive
 from flows.batches import Rejected
 from flows.cli import app
-from flows.dlq_letters import Letter, letters_of_file, read_letter
-from flows.dlq_redrive import FileTarget, KafkaTarget, Record, corrections, redrive
+from flows.letters import redrive as dlq_redrive
+from flows.letters.letters import Letter, letters_of_file, read_letter
+from flows.letters.redrive import FileTarget, KafkaTarget, Record, corrections, redrive
 from sinks.kafka_contents import DeadLetters
 from sinks.kafka_sink import KafkaPart, SinkSettings
 from sinks.kafka_transactions import KafkaTransactions

@@ -14,10 +14,10 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 from typer.testing import CliRunner, Result
 
-from flows import doctor_kafka
 from flows.cli import app
-from flows.config_file import toml
-from flows.doctor_host import FEW, LITTLE, folder_finding
+from flows.config.file import toml
+from flows.doctor import kafka as doctor_kafka
+from flows.doctor.host import FEW, LITTLE, folder_finding
 from sinks.kafka_reader import KafkaReader
 from sinks.kafka_types import Outgoing
 from sinks.kafka_writer import KafkaWriter

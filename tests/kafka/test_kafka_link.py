@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from flows.processes import free_ports
+from flows.replay.processes import free_ports
 from sinks.kafka_link import KafkaAdmin
 from sinks.kafka_reader import KafkaReader
 from sinks.kafka_types import KafkaAwayError, KafkaRefusedError, KafkaSettings, Message, Outgoing, Place

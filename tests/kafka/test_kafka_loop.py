@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from flows.cli import app
-from flows.dlq_letters import letters_of_file, letters_of_topics
+from flows.letters.letters import letters_of_file, letters_of_topics
 from tests.kafka.broker import Cluster
 from tests.kafka.city_topics import Topics
 from tests.kafka.live_engine import LiveEngine

@@ -18,8 +18,8 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from flows.config_file import toml
-from flows.replay import replay
+from flows.config.file import toml
+from flows.replay.replaying import replay
 from tests.kafka.broker import Cluster
 from tests.kafka.topics import content, values
 from tests.replays import make_city, replay_options, running_until, still_runs_after

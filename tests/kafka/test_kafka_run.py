@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from flows.replay import replay
-from flows.run import Engine
-from flows.run_totals import RunSummary
+from flows.live.run import Engine
+from flows.live.run_totals import RunSummary
+from flows.replay.replaying import replay
 from tests.kafka.broker import Cluster
 from tests.kafka.city_topics import Topics, closed_by, dealt, same_alerts, same_values
 from tests.kafka.live_engine import LiveEngine

@@ -13,9 +13,9 @@ import pytest
 from typer.testing import CliRunner
 
 from flows.cli import app
-from flows.config_file import load
-from flows.processes import free_ports
-from flows.topic_messages import SIZES, Form
+from flows.config.file import load
+from flows.kafka.topic_messages import SIZES, Form
+from flows.replay.processes import free_ports
 from geo.cells import BeidouGrid
 from indicators.layout import tile_number
 from sinks.kafka_link import KafkaAdmin

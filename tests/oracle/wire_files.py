@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 
-from flows.replay import ReplayOptions, replay
+from flows.replay.replaying import ReplayOptions, replay
 from tests.oracle.records import Listed, Reading, Transition
 
 Places = Mapping[str, tuple[float, float]]

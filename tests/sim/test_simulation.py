@@ -9,9 +9,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from flows.config_file import load
-from flows.registry import read_registry
-from flows.replay import ReplayOptions, replay
+from flows.admission.registry import read_registry
+from flows.config.file import load
+from flows.replay.replaying import ReplayOptions, replay
 from geo.coordinates import to_wgs84
 from sim.city import START
 from sim.faults import Fault

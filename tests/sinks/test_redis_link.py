@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.processes import free_ports
+from flows.replay.processes import free_ports
 from sinks.redis_link import RedisAwayError, RedisError, RedisLink
 from sinks.redis_server import NoRedisServerError, embedded_server, find_server
 from tests.redis_servers import ask, oldest_program, redis_server, server_program

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from flows.replay import ReplayOptions, replay
+from flows.replay.replaying import ReplayOptions, replay
 
 DATA = Path(__file__).resolve().parents[3].parent / "shared" / "data"
 """The recordings, where they are on this machine; no part of the project."""

@@ -1,0 +1,1 @@
+"""The configuration of a live engine, and the schemas of what it reads and writes."""

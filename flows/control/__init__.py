@@ -1,0 +1,1 @@
+"""A city that changes while records flow."""

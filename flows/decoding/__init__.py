@@ -1,0 +1,1 @@
+"""Bytes -> columns and rejects, each record judged by its own bytes only."""

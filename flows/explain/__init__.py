@@ -1,0 +1,1 @@
+"""Why a value of a replay is what it is."""

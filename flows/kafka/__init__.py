@@ -1,0 +1,1 @@
+"""Topics as the source and the end of a flow."""

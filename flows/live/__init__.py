@@ -1,0 +1,1 @@
+"""A live engine: its parts, files that grow, its processes, its end."""

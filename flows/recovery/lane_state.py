@@ -1,0 +1,122 @@
+"""A shard lane's state: the hot part as plain arrays for the snapshot, the cold part as rows on disk.
+
+Hot: who the series are and what they said last, cases, counters, levels, clocks, and what is parked. Cold:
+the readings of all slices.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from flows.pieces import Clock
+from flows.recovery.cold_store import ColdStore, ColdStoreError, Shelf
+from flows.recovery.snapshots import COSTS
+from flows.stages.shard_lane import ShardLane
+from indicators.cases import CaseRow
+from indicators.shard import Shard
+
+VERSION = 1
+
+
+def save(lane: ShardLane, cold: ColdStore, seq: int) -> dict[str, Any]:
+    """The hot state; changed slices go to ``cold`` under ``seq`` first."""
+    shard = lane.shard
+    COSTS.cold += cold.write(seq, shelves(shard))
+    return {
+        "version": VERSION,
+        "seq": seq,
+        "catalogue": lane.city.beginning.catalogue.hash,
+        "change": lane.change,
+        "ahead": list(lane.ahead),
+        "waiting": {key: readings.state() for key, readings in lane.waiting.items()},
+        "begun": dict(lane.late.begun),
+        "stocks": shard.stocks,
+        "cells": shard.cells.code.copy(),
+        "stores": {store.kind.code: store.state() for store in shard.stores if store.n},
+        "further": {key: store.state() for key, store in shard.further.items()},
+        "slices": sum(len(shelf.kept) for shelf in shelves(shard).values()),
+        "cases": [
+            (kind, row.case, row.cell, row.located, row.status, row.ts, row.severity, row.place)
+            for kind, cases in enumerate(shard.cases)
+            for row in cases.rows()
+        ],
+        "places": [np.fromiter(sorted(cases.places), np.int64) for cases in shard.cases],
+        "counters": {key: counts.copy() for key, counts in shard.counters.slices.items()},
+        "intake": lane.intake.state(),
+        "early": lane.early.state(),
+        "publisher": lane.publisher.state(),
+        "closed": lane.closed,
+        "begin": lane.begin,
+        "since": shard.since,
+        "clocks": {name: (c.maximum, c.limit) for name, c in lane.clocks.by_sender.items()},
+    }
+
+
+def shelves(shard: Shard) -> dict[int, Shelf]:
+    """What of a shard goes to disk: slices and closed steps of all stores, by lasting numbers."""
+    width = len(shard.stores)
+    stores = {(metric, 0): store for metric, store in enumerate(shard.stores)} | shard.further
+    found: dict[int, Shelf] = {}
+    for (metric, stock), store in stores.items():
+        found[2 * width * stock + metric] = store.ring
+        if store.ring.tier is not None:
+            found[2 * width * stock + width + metric] = store.ring.tier
+    return found
+
+
+def load(lane: ShardLane, cold: ColdStore, state: dict[str, Any]) -> None:
+    """Fill an empty lane from a hot state and its slices.
+
+    Raises:
+        ValueError: the state is of another version or another catalogue.
+        ColdStoreError: slices on disk are damaged or missing.
+    """
+    _check(lane, state)
+    lane.shard.since = state["since"]
+    if state["change"] is not None:
+        lane.renew(state["change"], state["stocks"], dict(state["begun"]))
+    lane.announced(state["ahead"])
+    for key, readings in state["waiting"].items():
+        lane.waiting[key].restore(readings)
+    _load_shard(lane.shard, cold, state)
+    lane.intake.restore(state["intake"])
+    lane.early.restore(state["early"])
+    lane.restore_publisher(state["publisher"])
+    lane.closed, lane.begin = state["closed"], state["begin"]
+    for name, (maximum, limit) in state["clocks"].items():
+        lane.clocks.hear(name, Clock(maximum, limit))
+
+
+def _check(lane: ShardLane, state: dict[str, Any]) -> None:
+    if state["version"] != VERSION:
+        raise ValueError(
+            f"lane state is of version {state['version']}, this engine reads {VERSION}; "
+            f"start with an empty recovery folder"
+        )
+    begun = lane.city.beginning.catalogue.hash
+    if state["catalogue"] != begun:
+        raise ValueError(
+            f"lane state belongs to catalogue {state['catalogue']}, this run has {begun}; "
+            f"give the same --catalogue, or an empty recovery folder"
+        )
+
+
+def _load_shard(shard: Shard, cold: ColdStore, state: dict[str, Any]) -> None:
+    shard.cells.restore(state["cells"])
+    for code, columns in state["stores"].items():
+        shard.store(code).restore(columns)
+    for key, columns in state["further"].items():
+        shard.further[key].restore(columns)
+    found = cold.read(state["seq"], shelves(shard))
+    if found != state["slices"]:
+        raise ColdStoreError(
+            f"{cold.path}: the snapshot speaks of {state['slices']} slices, found {found}; "
+            f"restore the whole recovery folder from one copy, or begin with an empty one"
+        )
+    for kind, *columns in state["cases"]:
+        shard.cases[kind].put(CaseRow(*columns))
+    for cases, places in zip(shard.cases, state["places"], strict=True):
+        cases.places.update(places.tolist())
+    shard.counters.slices = dict(state["counters"])

@@ -1,0 +1,1 @@
+"""Redis beside the other ends of a flow; feedback from it."""

@@ -1,0 +1,1 @@
+"""Recorded files through the flow, in one process or several."""

@@ -1,0 +1,1 @@
+"""Anomalies of the values a flow publishes."""

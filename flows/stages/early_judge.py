@@ -1,0 +1,120 @@
+"""Early judgement of a lane: new readings of the early indicators, by second of event time (R9)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from alerts.thresholds import Thresholds
+from flows.batches import Ints
+from flows.pieces import BEFORE, EarlyValues
+from flows.stages.intake import Key
+from flows.stages.publisher import Early
+from indicators.early import EarlyReadings, Limits
+from indicators.indicator import Indicator
+from indicators.plan import IndicatorPlan, Plan
+from indicators.shard import Shard
+from indicators.store import REFERENCE_HOLD
+from indicators.tolerance import le
+
+
+class EarlyJudge:
+    """Judges ``readings`` as far as the lane's senders have come."""
+
+    def __init__(self, plan: Plan, shard: Shard, mildest: Callable[[Indicator], float] | None = None) -> None:
+        """Nothing judged yet; ``mildest`` tells at which value an indicator may have a level anywhere."""
+        self.shard = shard
+        self.mildest = mildest or Thresholds().mildest
+        self.done = BEFORE
+        self.readings: dict[Key, EarlyReadings] = {}
+        for indicator in (p for p in plan.indicators if p.indicator.early):
+            self._enrol(plan, indicator)
+
+    def _enrol(self, plan: Plan, indicator: IndicatorPlan) -> None:
+        limits: dict[str, EarlyReadings] = {}
+        for code in indicator.metrics:
+            number = plan.metrics.index[code]
+            reference = plan.metrics.metrics[number].reference
+            readings = EarlyReadings(
+                indicator, code, plan.kind(number).scale, REFERENCE_HOLD if reference else 0
+            )
+            self.readings[indicator.indicator.id, number] = readings
+            if reference:
+                limits[code] = readings
+            else:
+                readings.limits = Limits(limits, partial(self._link, code))
+
+    def _link(self, code: str, reference: str, series: Ints) -> Ints:
+        """The series of a reference that belong to the same sensors and cells, -1 for none."""
+        own, other = self.shard.universe((code, reference)).position
+        row = np.full(self.shard.store(code).n, -1, np.int64)
+        row[own[own >= 0]] = other[own >= 0]
+        return row[series]
+
+    def judge(self, until: int) -> dict[int, Early]:
+        """The values of all seconds up to an instant that are high enough for a level, by indicator."""
+        found: dict[int, Early] = {}
+        for (_, metric), readings in self.readings.items():
+            values = readings.judge(self.done, until)
+            if values is None:
+                continue
+            indicator = readings.plan.indicator
+            lowest = self.mildest(indicator)
+            high = le(lowest, values.value) if indicator.high_bad else le(values.value, lowest)
+            if not high.any():
+                continue
+            cells = self.shard.stores[metric].cell[values.series[high]]
+            order = np.argsort(values.grid[high], kind="stable")
+            early = Early(values.grid[high][order], cells[order], values.value[high][order])
+            found[readings.plan.index] = _merged(found.get(readings.plan.index), early)
+        self.done = max(self.done, until)
+        return found
+
+    def areas(self, found: dict[int, Early]) -> list[EarlyValues]:
+        """The same for the areas above the cells."""
+        parts = []
+        for index, early in found.items():
+            areas = self.shard.cells.areas[early.row]
+            for kind in range(4):
+                inside = areas[:, kind] >= 0
+                count = int(inside.sum())
+                parts.append(
+                    EarlyValues(
+                        np.full(count, index),
+                        early.grid[inside],
+                        np.full(count, kind + 1),
+                        areas[inside, kind],
+                        areas[inside, 2],
+                        early.value[inside],
+                    )
+                )
+        return parts
+
+    def take_over(self, other: EarlyJudge) -> None:
+        """Go on from where another judge stopped, with the readings it has for the same indicators."""
+        self.done = other.done
+        for key, readings in self.readings.items():
+            if key in other.readings:
+                readings.restore(other.readings[key].state())
+
+    def state(self) -> dict[str, Any]:
+        """Plain data."""
+        return {"done": self.done, "readings": {key: r.state() for key, r in self.readings.items()}}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up a ``state()``."""
+        self.done = state["done"]
+        for key, readings in self.readings.items():
+            readings.restore(state["readings"][key])
+
+
+def _merged(old: Early | None, new: Early) -> Early:
+    if old is None:
+        return new
+    grid = np.concatenate((old.grid, new.grid))
+    order = np.argsort(grid, kind="stable")
+    row = np.concatenate((old.row, new.row))[order]
+    return Early(grid[order], row, np.concatenate((old.value, new.value))[order])
