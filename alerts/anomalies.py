@@ -26,9 +26,9 @@ class Anomaly(msgspec.Struct, frozen=True):
         anomaly_id: the same in all lines of an anomaly, see `anomaly_id`.
         seq: 0 for ``raised``, then one more with every line.
         transition: what became of it.
-        indicator: id of the indicator.
-        area: id of the area, for a cell its code.
-        kind: kind of the area.
+        indicator: id of the indicator, for a sensor of the metric.
+        area: id of the area, for a cell its code, or of the sensor.
+        kind: kind of the area, or ``sensor``.
         anomaly: kind of the anomaly as far as can be told by now; ``normal`` where none could be told.
         score: 0 to 1 on one scale for all series: 0.5 is one window in a thousand, 1 one in a million.
         p: how often the series itself shows as much.

@@ -8,7 +8,8 @@ so no result depends on batch size, number of processes or the interleaving of p
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,8 @@ Floats = NDArray[np.float64]
 
 FINAL = np.iinfo(np.int64).max
 """The clock of an input that has been read to its end."""
+NAME_BYTES = 128
+"""How much of a sensor's id is told of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,8 @@ class NewSeries:
     Row i describes the source-local series ``index[i]``. ``sensor_key`` is a 63-bit hash of the
     sensor's id, the same in every process; ``retired`` is the time the registry retired it (FINAL: never);
     ``registered`` tells that the registry names this sensor for this metric; ``lon`` and ``lat`` are where it
-    stands in 1e-9 degree of WGS84, NOWHERE where no record said.
+    stands in 1e-9 degree of WGS84, NOWHERE where no record said; ``name`` is the sensor's id, the first
+    `NAME_BYTES` of its UTF-8, empty in what an earlier release kept.
     """
 
     index: NDArray[np.int32]
@@ -39,6 +43,14 @@ class NewSeries:
     registered: NDArray[np.bool_]
     lon: Ints
     lat: Ints
+    name: NDArray[np.bytes_]
+
+    def __setstate__(self, state: list[Any]) -> None:
+        """Take up what was kept, also before there were names."""
+        index: NDArray[np.int32] = state[0]
+        columns = state if len(state) == len(fields(self)) else [*state, np.zeros(len(index), "S1")]
+        for column, value in zip(fields(self), columns, strict=True):
+            object.__setattr__(self, column.name, value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,6 +105,9 @@ class ReplayPart(StatefulSourcePartition[Item, bytes]):
     def _restore(self, resume: dict[str, Any]) -> None:
         for router, state in zip(self._readers, resume["routers"], strict=True):
             router.restore(state)
+        for file in self._files:
+            if isinstance(file.door, ReadingAdmission):
+                file.door.announce_again()
         self._beginning = Beginning(resume["begin"], resume["since"])
         self._heard = set(resume["heard"])
         self._told, self._finished = resume["told"], resume["finished"]

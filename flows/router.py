@@ -180,4 +180,5 @@ def _new_rows(new: NewSeries, keep: np.ndarray[Any, np.dtype[np.bool_]]) -> NewS
         new.registered[keep],
         new.lon[keep],
         new.lat[keep],
+        new.name[keep],
     )

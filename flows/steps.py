@@ -34,6 +34,7 @@ from flows.stages.area_step import AREAS, AreaStep
 from flows.stages.case_lane import CaseLane
 from flows.stages.incident_step import IncidentStep
 from flows.stages.publisher import Published
+from flows.stages.sensor_readings import SensorReadings
 from flows.stages.shard_lane import ShardLane
 
 Batch = tuple[Iterable[Item], bool]
@@ -58,6 +59,8 @@ class Run:
     attic: Path | None = None
     shown: int = BEFORE
     """Windows that end later are published."""
+    sensing: bool = False
+    """Whether the readings of single sensors go to the scores."""
 
     def steps(self) -> Steps:
         """Builders for the flow."""
@@ -74,6 +77,7 @@ class Run:
         shown = (shown_frame(frame, self.shown) for frame in out.frames)
         past = [Item("past", part, frame) for frame in hidden if frame is not None]
         values = [Item("value", part, frame) for frame in shown if frame is not None]
+        past += [Item("past", part, frame) for frame in out.sensors]
         return [*past, *values, Item("alert", CITY, moves)]
 
     def cold_store(self, name: str) -> ColdStore:
@@ -157,6 +161,8 @@ class ShardShell(StatefulBatchLogic[Item, Item, Any]):
         attic = None if run.attic is None else FileAttic(run.attic)
         lane = ShardLane(run.city, name, sources, run.lanes.cases, attic)
         lane.editions = run.editions
+        if run.sensing:
+            lane.sensing = SensorReadings(run.city)
         if self._run.watch is not None:
             lane.watch = self._run.watch(name)
         return lane

@@ -13,6 +13,9 @@ from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 from alerts.anomalies import Anomaly, AnomalyKind
 from sinks.prometheus import Family, Sample
 
+_SENSORS = "sensors"
+"""The theme of single sensors."""
+
 _KINDS = get_args(AnomalyKind)
 Counts = dict[tuple[str, str], int]
 
@@ -28,11 +31,12 @@ class AnomalyFigures:
         """Count those that are raised."""
         for one in anomalies:
             if one.transition == "raised":
-                self.raised[one.anomaly, self.themes.get(one.indicator, "")] += 1
+                theme = _SENSORS if one.kind == "sensor" else self.themes.get(one.indicator, "")
+                self.raised[one.anomaly, theme] += 1
 
     def families(self) -> Iterator[Family]:
         """What a scrape gets: a sample of every kind and theme, 0 where there was none yet."""
-        themes = sorted(set(self.themes.values()))
+        themes = sorted({*self.themes.values(), _SENSORS})
         yield Family(
             "yiwang_anomalies_total",
             "counter",

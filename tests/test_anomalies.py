@@ -93,20 +93,49 @@ def test_what_warms_up_teaches_but_is_not_told(whole: bytes, tmp_path: Path) -> 
     assert len(after) > 3
 
 
+def test_sensors_are_told_by_their_names_and_no_division_of_the_work_changes_it(
+    taps: Path, whole: bytes, tmp_path: Path
+) -> None:
+    sensing = {"anomaly": ScoreSettings(5.0, sensors=True)}
+    run(taps, tmp_path / "one", **sensing)
+    lines = (tmp_path / "one" / "anomalies.jsonl").read_bytes().splitlines(keepends=True)
+    own = [one for one in map(json.loads, lines) if one["kind"] == "sensor"]
+    assert b"".join(line for line in lines if json.loads(line)["kind"] != "sensor") == whole
+    raised = {
+        one["area"]: one
+        for one in own
+        if one["transition"] == "raised" and one["started"] >= BEGIN + BURST * STEP
+    }
+    assert raised["tap-0"]["indicator"] == "tap_pressure"
+    assert raised["tap-0"]["started"] <= BEGIN + (BURST + 1) * STEP
+    assert raised["tap-0"]["value"] < raised["tap-0"]["low"]
+    assert (raised["tap-5"]["anomaly"], raised["tap-5"]["value"]) == ("silence", None)
+    for name, more in {"lanes": {"lanes": 3, "batch_size": 61}, "processes": {"workers": 2}}.items():
+        run(taps, tmp_path / name, **sensing, **more)
+        assert (tmp_path / name / "anomalies.jsonl").read_bytes() == b"".join(lines)
+    resumed = killed_and_resumed(taps, tmp_path, ["--sensor-anomalies"], sensing)
+    assert resumed == b"".join(lines)
+
+
 def test_a_killed_replay_goes_on_to_the_same_anomalies(taps: Path, whole: bytes, tmp_path: Path) -> None:
+    assert killed_and_resumed(taps, tmp_path, [], {}) == whole
+
+
+def killed_and_resumed(taps: Path, tmp_path: Path, options: list[str], more: dict[str, Any]) -> bytes:
+    """The anomalies of a replay that was killed twice."""
     out, state = tmp_path / "out", tmp_path / "state"
     files = [f"--readings={taps / 'readings.jsonl'}", f"--out={out}", f"--recovery={state}"]
     scored = [f"--indicator={PRESSURE}", "--anomaly", "--budget=5", "--snapshot-every=0.1", "--batch-size=50"]
     code = "from flows.cli import main; main()"
-    command = [sys.executable, "-c", code, "replay", *files, *scored, "--no-progress"]
+    command = [sys.executable, "-c", code, "replay", *files, *scored, *options, "--no-progress"]
     for _ in range(2):
         with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as one:
             running_until(one, lambda: list(state.glob("cold/scores-*.sqlite")), 120.0)
             still_runs_after(one, 0.7)
             one.kill()
             one.communicate()
-    assert run(taps, out, recovery=state, snapshot_every=0.1, batch_size=50).snapshots
-    assert (out / "anomalies.jsonl").read_bytes() == whole
+    assert run(taps, out, recovery=state, snapshot_every=0.1, batch_size=50, **more).snapshots
+    return (out / "anomalies.jsonl").read_bytes()
 
 
 def test_without_being_asked_for_there_are_none(taps: Path, tmp_path: Path) -> None:

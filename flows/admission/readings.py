@@ -166,6 +166,10 @@ class ReadingAdmission:
         """Series not announced yet, such as the registry's before any data; results bring the later ones."""
         return self._index.announce()
 
+    def announce_again(self) -> None:
+        """Let the next result announce all series once more: who listens now may not have before."""
+        self._index.announce_again()
+
     def reload(self, roll: Roll) -> None:
         """Take over a changed registry from the next record on; the next result announces what changed."""
         self._index.reload(roll)

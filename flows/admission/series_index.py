@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from flows.admission.name_table import NameTable
 from flows.admission.roll import Entries, Roll, wgs84
 from flows.admission.table import Table
-from flows.batches import FINAL, Floats, Ints, NewSeries
+from flows.batches import FINAL, NAME_BYTES, Floats, Ints, NewSeries
 from flows.decoding.columns import Names
 from indicators.key_table import KeyTable
 from indicators.metrics import Metrics
@@ -241,6 +241,7 @@ class SeriesIndex:
             return None
         series = series[_first_rows(series)[0]]
         pair = self.places.column(0)[series]
+        names = [_short(text) for text in self.sensors.texts(self.pairs["sensor"][pair])]
         return NewSeries(
             index=series.astype(np.int32),
             sensor_key=self.sensors.keys(self.pairs["sensor"][pair]),
@@ -251,7 +252,12 @@ class SeriesIndex:
             registered=self.series["registered"][series],
             lon=self.series["lon"][series],
             lat=self.series["lat"][series],
+            name=np.array(names, "S"),
         )
+
+    def announce_again(self) -> None:
+        """Let all be announced once more: who listens now may not have before, or not for the names."""
+        self._pending.append(np.flatnonzero(self.pairs["metric"][self.places.column(0)] != _NONE))
 
     def state(self) -> dict[str, Any]:
         """Plain copy. Metrics go by their codes, so that they may be numbered anew after a restart."""
@@ -281,6 +287,16 @@ class SeriesIndex:
         index._first[index.pairs["sensor"]] = np.arange(len(index.pairs))
         index.reload(roll)
         return index
+
+
+def _short(text: str) -> bytes:
+    """What is told of a sensor's id, whole characters.
+
+    >>> len(_short("温" * 50)), _short("s-1")
+    (126, b's-1')
+    """
+    told = text.encode(errors="replace")
+    return told if len(told) <= NAME_BYTES else told[:NAME_BYTES].decode(errors="ignore").encode()
 
 
 def _numbered(names: Names, numbers: Callable[[list[str]], Ints]) -> Ints:

@@ -124,6 +124,9 @@ def replay(
     holidays: Annotated[
         str, typer.Option(metavar="none|cn", help="Whose public holidays are like Sundays to it.")
     ] = "none",
+    sensor_anomalies: Annotated[
+        bool, typer.Option("--sensor-anomalies", help="With --anomaly: of every sensor too.")
+    ] = False,
     explain: Annotated[
         list[str] | None,
         typer.Option(
@@ -168,7 +171,7 @@ def replay(
         grid=existing(grid, "grid"),
         grid_code_field=code_field(grid, grid_code_field),
         out=_folder(out, "out"),
-        anomaly=ScoreSettings(budget, _holidays(holidays)) if anomaly else None,
+        anomaly=ScoreSettings(budget, _holidays(holidays), sensor_anomalies) if anomaly else None,
         explain=explain or [],
         progress=sys.stderr.isatty() if progress is None else progress,
     )

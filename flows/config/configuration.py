@@ -288,6 +288,14 @@ class AnomalySection(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
             "cn",
         ),
     ] = "cn"
+    sensors: Annotated[
+        bool,
+        _about(
+            "Score the readings of every sensor too; 1.3 kB a series.",
+            "也对每个传感器的读数打分；每条序列 1.3 kB。",
+            example=True,
+        ),
+    ] = False
 
 
 class Configuration(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):

@@ -166,6 +166,7 @@ class Engine:
             sources=sources_of,
             editions=editions,
             attic=options.out,
+            sensing=self.config.anomaly.enabled and self.config.anomaly.sensors,
         )
         return build(ends, scored_or_not(run, options.anomaly)), sources
 

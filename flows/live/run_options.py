@@ -64,7 +64,7 @@ def options_of(config: Configuration) -> ReplayOptions:
 def scores_of(config: Configuration) -> ScoreSettings | None:
     """How anomalies are looked for, None if they are not."""
     wanted = config.anomaly
-    return ScoreSettings(wanted.budget, wanted.holidays) if wanted.enabled else None
+    return ScoreSettings(wanted.budget, wanted.holidays, wanted.sensors) if wanted.enabled else None
 
 
 def is_kafka(config: Configuration) -> bool:

@@ -48,6 +48,7 @@ def save(lane: ShardLane, cold: ColdStore, seq: int) -> dict[str, Any]:
         "early": lane.early.state(),
         "publisher": lane.publisher.state(),
         "closed": lane.closed,
+        "introduced": [] if lane.sensing is None else list(lane.sensing.new),
         "begin": lane.begin,
         "since": shard.since,
         "clocks": {name: (c.maximum, c.limit) for name, c in lane.clocks.by_sender.items()},
@@ -85,6 +86,8 @@ def load(lane: ShardLane, cold: ColdStore, state: dict[str, Any]) -> None:
     lane.early.restore(state["early"])
     lane.restore_publisher(state["publisher"])
     lane.closed, lane.begin = state["closed"], state["begin"]
+    if lane.sensing is not None:
+        lane.sensing.new = list(state.get("introduced", []))
     for name, (maximum, limit) in state["clocks"].items():
         lane.clocks.hear(name, Clock(maximum, limit))
 

@@ -161,6 +161,7 @@ def flow_of(options: ReplayOptions, progress: Callable[[int], None]) -> Dataflow
         watches(city, options.explain, options.out),
         editions=editions,
         attic=options.out / PARTS,
+        sensing=options.anomaly is not None and options.anomaly.sensors,
         shown=shown_after(options),
     )
     durable = options.recovery is not None

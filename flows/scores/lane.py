@@ -22,6 +22,7 @@ from flows.scores.journal import Journal
 from flows.scores.roster import Roster
 from flows.scores.series import Marked, Scored, SeriesScores, Values
 from flows.scores.settings import ScoreSettings
+from flows.stages.sensor_readings import SENSOR, steps_of
 from indicators.detector_kinds import Kind
 from indicators.indicator import Indicator
 from sinks.area_names import AreaNames
@@ -38,6 +39,9 @@ _KINDS: dict[int, AnomalyKind] = {
     Kind.NOISE_BURST: "noise_burst",
     Kind.SEASONAL: "seasonal",
 }
+
+_OF_SENSORS = (-1,)
+"""In place of the coarser steps: series are sensors."""
 
 Beat = tuple[int, tuple[int, ...]]
 """When windows end: the hop, and steps at which their records take effect where those are coarser."""
@@ -73,6 +77,8 @@ class ScoreLane:
         self._journal = journal
         self._slot = settings.clock(city.calendar.tz).at
         self._names = AreaNames()
+        self._sensors: dict[str, AreaNames] = {}
+        self._steps = steps_of(city) if settings.sensors else {}
         self._queued: list[ValueFrame] = []
 
     def take(self, pieces: Iterable[ValueFrame | Moves]) -> list[ScoredPiece]:
@@ -97,7 +103,9 @@ class ScoreLane:
         now = self._meanings()
         same = {name for name, meaning in now.items() if before.get(name) == meaning}
         ended = []
-        for group in self.groups.values():
+        for beat, group in self.groups.items():
+            if beat[1] == _OF_SENSORS:
+                continue
             stays = group.roster.of(same)
             over = np.flatnonzero(~stays & (group.scores.open >= 0))
             ended += [self._ended(group, column, change.effective) for column in over.tolist()]
@@ -126,14 +134,14 @@ class ScoreLane:
     def _ended(self, group: _Group, column: int, at: int) -> Anomaly:
         scores, roster = group.scores, group.roster
         (indicator,), row = roster.who(np.array([column])), int(roster.row[column])
-        area, started = self._names.text(row), int(scores.open[column])
+        (area, kind), started = self._place(indicator, row), int(scores.open[column])
         return Anomaly(
             anomaly_id=anomaly_id(indicator, area, started),
             seq=int(scores.seq[column]),
             transition="cleared",
             indicator=indicator,
             area=area,
-            kind=KINDS[self._names.kind[row]],
+            kind=kind,
             anomaly=_KINDS[int(scores.told[column])],
             score=0.0,
             p=1.0,
@@ -151,7 +159,7 @@ class ScoreLane:
     def _score(self, until: int) -> tuple[list[ValueFrame], list[Anomaly]]:
         """Score all windows up to an instant."""
         frames, self._queued = self._queued, []
-        self._names.learn(frames)
+        self._learn(frames)
         by_indicator: dict[str, list[int]] = {}
         for i, frame in enumerate(frames):
             if len(frame):
@@ -168,7 +176,21 @@ class ScoreLane:
             for i, frame in _with_scores([frames[i] for i in own], rows, scored, own):
                 frames[i] = frame
             anomalies += [one for marked in scored.marked for one in self._told(group, marked)]
-        return frames, sorted(anomalies, key=lambda one: one.window_end)
+        published = [frame for frame in frames if not _of_sensors(frame)]
+        return published, sorted(anomalies, key=lambda one: one.window_end)
+
+    def _learn(self, frames: list[ValueFrame]) -> None:
+        """Remember what areas and sensors are called."""
+        self._names.learn(frame for frame in frames if not _of_sensors(frame))
+        for frame in frames:
+            if _of_sensors(frame):
+                self._sensors.setdefault(frame.indicator, AreaNames()).learn([frame])
+
+    def _place(self, indicator: str, row: int) -> tuple[str, str]:
+        """Id and kind of an area, or of the sensor of a series."""
+        if indicator in self._sensors:
+            return self._sensors[indicator].text(row), "sensor"
+        return self._names.text(row), KINDS[self._names.kind[row]]
 
     def _beats(self, until: int) -> Iterable[tuple[Beat, int, list[str]]]:
         """Which indicators end together, and up to when their windows are closed."""
@@ -177,6 +199,8 @@ class ScoreLane:
             if plan.indicator.entry.anomaly != "none":
                 reached = self.city.reached(plan, until)
                 together.setdefault(self.city.beat(plan), (reached, []))[1].append(plan.indicator.id)
+        for code, step in self._steps.items():
+            together.setdefault((step, _OF_SENSORS), (until, []))[1].append(code)
         return [(beat, reached, names) for beat, (reached, names) in together.items()]
 
     def _group(self, beat: Beat) -> _Group:
@@ -218,14 +242,14 @@ class ScoreLane:
         verdicts, rows = marked.verdicts, group.roster.row[marked.column]
         catalogue = self.city.plan.catalogue.hash
         for i, indicator in enumerate(group.roster.who(marked.column)):
-            area, started = self._names.text(int(rows[i])), int(marked.started[i])
+            (area, kind), started = self._place(indicator, int(rows[i])), int(marked.started[i])
             yield Anomaly(
                 anomaly_id=anomaly_id(indicator, area, started),
                 seq=int(marked.seq[i]),
                 transition=_STEPS[marked.step[i]],
                 indicator=indicator,
                 area=area,
-                kind=KINDS[self._names.kind[rows[i]]],
+                kind=kind,
                 anomaly=_KINDS.get(int(verdicts.kind[i]), "normal"),
                 score=digits(verdicts.score[i]) or 0.0,
                 p=digits(verdicts.probability[i]) or 0.0,
@@ -255,6 +279,7 @@ class ScoreLane:
         return {
             "change": self.change,
             "names": self._names.state(),
+            "sensors": {code: names.state() for code, names in self._sensors.items()},
             "queued": list(self._queued),
             "groups": [
                 (beat, group.scores.last, group.roster.state()) for beat, group in self.groups.items()
@@ -267,6 +292,8 @@ class ScoreLane:
         if state["change"] is not None:
             self._adopt(state["change"])
         self._names.restore(state["names"])
+        for code, names in state.get("sensors", {}).items():
+            self._sensors.setdefault(code, AreaNames()).restore(names)
         self._queued = list(state["queued"])
         for beat, last, roster in state["groups"]:
             group = self._group(beat)
@@ -278,6 +305,10 @@ class ScoreLane:
         for group in self.groups.values():
             if group.journal is not None:
                 group.journal.recover(len(group.roster))
+
+
+def _of_sensors(frame: ValueFrame) -> bool:
+    return isinstance(frame.kind, int) and frame.kind == SENSOR
 
 
 def _meaning(indicator: Indicator) -> tuple[Any, ...]:

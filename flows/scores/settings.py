@@ -16,11 +16,13 @@ class ScoreSettings:
 
     Attributes:
         budget: false alarms per 1,000 series and day.
+        sensors: score the readings of single sensors too.
         holidays: whose public holidays count as Sundays, and the weekends worked for them as working days.
     """
 
     budget: float = 10.0
     holidays: Holidays = "none"
+    sensors: bool = False
 
     def clock(self, tz: str) -> HourOfWeek:
         """The hours of the week in a time zone.

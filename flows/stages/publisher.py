@@ -115,9 +115,10 @@ class _Emitted:
 
 @dataclass(slots=True)
 class Published:
-    """What goes out: rows of values, and transitions of alerts."""
+    """What goes out: rows of values, and transitions of alerts; readings of ``sensors`` go to the scores."""
 
     frames: list[ValueFrame] = field(default_factory=list)
+    sensors: list[ValueFrame] = field(default_factory=list)
     transitions: list[Transition] = field(default_factory=list)
 
 

@@ -36,6 +36,7 @@ from flows.stages.intake import Intake, Key
 from flows.stages.late_windows import LateWindows, cell_windows
 from flows.stages.publisher import Early, Published, Publisher, Windows
 from flows.stages.recent_frames import RecentFrames
+from flows.stages.sensor_readings import SensorReadings
 from geo.areas import AreaKind
 from indicators.attic import Attic
 from indicators.early import EarlyReadings
@@ -81,6 +82,7 @@ class ShardLane:
         self.ahead: list[Change] = []
         self.waiting: dict[Key, EarlyReadings] = {}
         self.watch: Watch | None = None
+        self.sensing: SensorReadings | None = None
         self.closed = BEFORE
         self.begin = FINAL
         self._text = np.empty(0, "S1")
@@ -108,6 +110,8 @@ class ShardLane:
                 self.intake.placed(piece)
             elif isinstance(piece, ShardPiece):
                 self.intake.readings(piece)
+                if self.sensing is not None and piece.new is not None:
+                    self.sensing.introduce(piece.new, self.intake.series[piece.sender, piece.partition])
             self.clocks.hear(piece.sender, piece.clock)
         clock = self.clocks.least
         if clock.maximum == BEFORE:
@@ -217,6 +221,8 @@ class ShardLane:
                     self.publisher.close(plan.index, windows, passed, out)
             if now.grid.size:
                 self.publisher.close(plan.index, Windows.none(), now, out)
+        if self.sensing is not None:
+            out.sensors += self.sensing.close(self.shard, self.closed, until)
         self.closed = max(self.closed, until)
         return frames
 

@@ -34,7 +34,9 @@ CITY = city_of(ReplayOptions(out=Path("unused")))
 class Engine:
     """The flow without an engine: one record batch at a time through all steps."""
 
-    def __init__(self, city: Path, folder: Path, snapshot: dict[Any, bytes] | None = None) -> None:
+    def __init__(
+        self, city: Path, folder: Path, snapshot: dict[Any, bytes] | None = None, *, sensing: bool = False
+    ) -> None:
         lanes = Lanes(LANES, CITY.grid)
         snapshot = snapshot or {}
         inputs = (Input(city / "readings.jsonl", "readings"), Input(city / "events.jsonl", "events"))
@@ -44,7 +46,7 @@ class Engine:
             inputs, CITY, lanes, Roll.of(registry, CITY.grid), 200, totals, lambda _: None, durable=True
         )
         self.part: ReplayPart = source.build_part("records", "records-00", snapshot.get("records"))
-        steps = Run(CITY, lanes, folder).steps()
+        steps = Run(CITY, lanes, folder, sensing=sensing).steps()
         self._builders: dict[str, Any] = {
             "case": steps.cases,
             "shard": steps.shards,

@@ -33,6 +33,7 @@ def announced() -> NewSeries:
         registered=np.zeros(n, bool),
         lon=nanodegrees(lon),
         lat=nanodegrees(lat),
+        name=np.array([f"s-{i}".encode() for i in range(n)]),
     )
 
 
