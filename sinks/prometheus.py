@@ -1,6 +1,7 @@
 """The seam to Prometheus: families of samples → the text format, over HTTP.
 
 Everything is asked for when it is scraped (`Source`): a batch that passes the engine costs nothing here.
+Families with thousands of samples are kept as text (`Ready`), which is put before the rest.
 
 >>> up = Family("yiwang_up", "gauge", "Whether the process runs.", ("worker",), [Sample(("0",), 1.0)])
 >>> print(exposition([lambda: [up]]).decode(), end="")
@@ -9,12 +10,19 @@ Everything is asked for when it is scraped (`Source`): a batch that passes the e
 yiwang_up{worker="0"} 1.0
 """
 
+import gzip
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal, Protocol
 
-from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest, start_http_server
+from prometheus_client import (
+    CollectorRegistry,
+    ProcessCollector,
+    generate_latest,
+    make_wsgi_app,
+    start_http_server,
+)
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -57,6 +65,16 @@ class Family:
 
 Source = Callable[[], Iterable[Family]]
 """What is asked at every scrape, from a thread of its own; it only reads."""
+
+
+class Ready(Protocol):
+    """Families of gauges that are kept as text."""
+
+    def text(self) -> bytes:
+        """Their text, which is the same in both formats."""
+
+    def families(self) -> Iterable[Family]:
+        """The same with all samples, for who looks at them one by one."""
 
 
 @dataclass(slots=True)
@@ -102,14 +120,16 @@ class _Asked(Collector):
             yield from map(_metric, source())
 
 
-def exposition(sources: Sequence[Source]) -> bytes:
+def exposition(sources: Sequence[Source], ready: Sequence[Ready] = ()) -> bytes:
     """What a scrape of these sources gets, in the text format."""
-    return generate_latest(_registry(sources))
+    return b"".join([*(one.text() for one in ready), generate_latest(_registry(sources))])
 
 
 @contextmanager
-def served(sources: Sequence[Source], host: str, port: int) -> Iterator[int]:
+def served(sources: Sequence[Source], host: str, port: int, ready: Sequence[Ready] = ()) -> Iterator[int]:
     """Serve ``/metrics`` while the block runs; yields the port, a free one where 0 was asked for.
+
+    Texts that are ``ready`` come first.
 
     Raises:
         ValueError: nobody can listen there.
@@ -128,12 +148,39 @@ def served(sources: Sequence[Source], host: str, port: int) -> Iterator[int]:
             f"metrics cannot be served on {host}:{port} ({error.strerror}); "
             f"give another prometheus.port or prometheus.host"
         ) from error
+    server.set_app(_behind(ready, make_wsgi_app(registry, disable_compression=True)))
     try:
         yield server.server_port
     finally:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+App = Callable[[dict[str, Any], Callable[..., Any]], list[bytes]]
+"""A WSGI application."""
+
+
+def _behind(ready: Sequence[Ready], rest: App) -> App:
+    """An application that answers with what is ready and then with what another one says."""
+
+    def app(environ: dict[str, Any], start: Callable[..., Any]) -> list[bytes]:
+        told: list[Any] = []
+        found = rest(environ, lambda status, headers: told.extend((status, headers)))
+        status, headers = told
+        if any(name == "Content-Type" for name, _ in headers):
+            found = [b"".join([*(one.text() for one in ready), *found])]
+            if "gzip" in environ.get("HTTP_ACCEPT_ENCODING", ""):
+                headers.append(("Content-Encoding", "gzip"))
+                found = [gzip.compress(found[0], _QUICKLY)]
+        start(status, headers)
+        return found
+
+    return app
+
+
+_QUICKLY = 1
+"""Effort of compression: more makes the text a third shorter for five times the work."""
 
 
 def _registry(sources: Sequence[Source]) -> CollectorRegistry:

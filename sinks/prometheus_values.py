@@ -1,6 +1,6 @@
 """Values and levels of city, districts and streets as gauges: the newest window of each, until data stop.
 
-    ("areas", ValueFrame) ─▶ Latest ─▶ families, when scraped
+    ("areas", ValueFrame) ─▶ Latest ─▶ text, when scraped
 
 Cells and communities are too many to be labels: they live in Redis and in the history.
 """
@@ -16,10 +16,13 @@ from bytewax.outputs import DynamicSink, FixedPartitionedSink, StatefulSinkParti
 from numpy.typing import NDArray
 
 from sinks.prometheus import Family, Sample
+from sinks.prometheus_text import KeptGauge
 from sinks.table_file import KINDS, ValueFrame
 
 _LOWEST = KINDS.index("street")
 _LABELS = ("indicator", "area", "kind")
+Rows = dict[tuple[str, str, str], tuple[int, float | None, int]]
+"""(indicator, area, kind) -> end of its newest window (ms), value or None, level."""
 
 
 @dataclass(slots=True)
@@ -31,30 +34,69 @@ class Latest:
     >>> latest = Latest()
     >>> value, level, n, coverage = np.array([57.0]), np.array([0]), np.array([9]), np.array([1.0])
     >>> latest.take(ValueFrame("air.aqi", 4, ["city"], None, 60_000, value, level, n, coverage, 0, 0))
-    >>> [family.samples[0].value for family in latest.families()]
-    [57.0, 0, 1]
+    >>> [line for line in latest.text().decode().splitlines() if line[0] != "#"][0]
+    'yiwang_indicator_value{area="city",indicator="air.aqi",kind="city"} 57.0'
     """
 
-    rows: dict[tuple[str, str, str], tuple[int, float | None, int]] = field(default_factory=dict)
+    rows: Rows = field(default_factory=dict)
     names: Mapping[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
+    _value: KeptGauge = field(init=False)
+    _level: KeptGauge = field(init=False)
+    _info: KeptGauge = field(init=False)
+
+    def __post_init__(self) -> None:
+        """No sample yet."""
+        text = "Value of an indicator's newest window, in the indicator's unit."
+        self._value = KeptGauge("yiwang_indicator_value", text, _LABELS)
+        text = "Level of an indicator: 0 none, 1 blue, 2 yellow, 3 orange, 4 red."
+        self._level = KeptGauge("yiwang_indicator_level", text, _LABELS)
+        text = "Names of the areas that have values."
+        self._info = KeptGauge("yiwang_area_info", text, ("area", "kind", "area_zh", "area_en"))
+        rows, self.rows = self.rows, {}
+        self.go_on(rows)
 
     def take(self, frame: ValueFrame) -> None:
         """Take the rows of a frame; an older window than the one shown changes nothing."""
         if frame.news is not None:
-            gone = set(frame.news.indicators)
-            self.rows = {key: row for key, row in self.rows.items() if key[0] not in gone}
+            self._forget(set(frame.news.indicators))
         n = len(frame)
         kind, end = (np.broadcast_to(np.asarray(column), n) for column in (frame.kind, frame.window_end))
         area = frame.area
+        rows: Rows = {}
         for i in _last(kind, end, area).tolist():
             key = (frame.indicator, area[i].decode(), KINDS[kind[i]])
             known = self.rows.get(key)
             if known is None or end[i] >= known[0]:
                 value = float(frame.value[i])
-                self.rows[key] = int(end[i]), None if np.isnan(value) else value, int(frame.level[i])
+                rows[key] = int(end[i]), None if np.isnan(value) else value, int(frame.level[i])
+        self.go_on(rows)
+
+    def go_on(self, rows: Rows) -> None:
+        """Show these rows from now on, whatever was shown in their places."""
+        self._info.set((self._named(key), 1.0) for key in rows.keys() - self.rows.keys())
+        self.rows |= rows
+        self._value.set((key, value) for key, (_, value, _) in rows.items())
+        levels = ((key, None if value is None else level) for key, (_, value, level) in rows.items())
+        self._level.set(levels)
+
+    def _forget(self, indicators: set[str]) -> None:
+        gone = {key for key in self.rows if key[0] in indicators}
+        self.rows = {key: row for key, row in self.rows.items() if key not in gone}
+        self._value.set((key, None) for key in gone)
+        self._level.set((key, None) for key in gone)
+        still = {key[1:] for key in self.rows}
+        self._info.set((self._named(key), None) for key in gone if key[1:] not in still)
+
+    def _named(self, key: tuple[str, str, str]) -> tuple[str, str, str, str]:
+        _, area, kind = key
+        return (area, kind, *self.names.get((area, kind), (area, area)))
+
+    def text(self) -> bytes:
+        """What a scrape gets: an area without data has no sample."""
+        return b"".join(gauge.text() for gauge in (self._value, self._level, self._info))
 
     def families(self) -> Iterator[Family]:
-        """What a scrape gets: an area without data has no sample."""
+        """The same with all samples, for who looks at them one by one."""
         rows = [
             (key, value, level) for key, (_, value, level) in list(self.rows.items()) if value is not None
         ]
@@ -126,7 +168,7 @@ class ValueGauges(FixedPartitionedSink[ValueFrame, dict[str, Any]]):
         """The part, with what a snapshot says was shown."""
         del step_id, for_part
         if resume_state is not None:
-            self._latest.rows.update(resume_state["rows"])
+            self._latest.go_on(resume_state["rows"])
         return _Part(self._latest)
 
 

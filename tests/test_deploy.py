@@ -77,9 +77,10 @@ class Asked(Engine):
         return time.time()
 
     def _flow(self, *arguments: Any) -> Any:
-        flow, self.sources = super()._flow(*arguments)
+        flow, sources, ready = super()._flow(*arguments)
+        self.sources = [*sources, *(one.families for one in ready)]
         self.config.prometheus.port = None
-        return flow, self.sources
+        return flow, sources, ready
 
 
 QUERIES = [*board_queries(), *rule_queries()]

@@ -49,7 +49,7 @@ from sinks.kafka_link import check
 from sinks.kafka_sink import SinkSettings
 from sinks.line_files import LineFiles, plain_line, reject_line
 from sinks.nowhere import Nowhere
-from sinks.prometheus import Source, served
+from sinks.prometheus import Ready, Source, served
 from sinks.prometheus_alerts import AlertCounter, AlertFigures, IncidentGauge, RefusalCounter
 from sinks.prometheus_anomalies import AnomalyCounter, AnomalyFigures
 from sinks.prometheus_dispatch import DispatchQueues
@@ -97,10 +97,10 @@ class Engine:
             redis = self.config.redis.url
             city = city_of(options, base(options))
             figures = self.figures = EngineFigures(self.process, city, self.now, self.parts)
-            flow, sources = self._flow(options, city, figures, redis, stack)
+            flow, sources, ready = self._flow(options, city, figures, redis, stack)
             if self.config.prometheus.port is not None:
                 port = self.config.prometheus.port + self.process
-                stack.enter_context(served(sources, self.config.prometheus.host, port))
+                stack.enter_context(served(sources, self.config.prometheus.host, port, ready))
                 self.say(f"metrics: http://{self.config.prometheus.host}:{port}/metrics")
             self.stop.waits = self.waits
             stack.enter_context(self.stop.by_signals())
@@ -122,10 +122,10 @@ class Engine:
 
     def _flow(
         self, options: ReplayOptions, city: City, figures: EngineFigures, redis: str | None, stack: ExitStack
-    ) -> tuple[Dataflow, list[Source]]:
+    ) -> tuple[Dataflow, list[Source], list[Ready]]:
         lanes = Lanes(lane_count(options), city.grid)
         durable = options.recovery is not None
-        taps, sources = self._taps(city, figures)
+        taps, sources, ready = self._taps(city, figures)
         if redis is not None and self.process == 0:
             sources.append(DispatchQueues(redis, Keys(self.config.redis.prefix)).families)
         if self.config.history.folder is not None:
@@ -168,7 +168,7 @@ class Engine:
             attic=options.out,
             sensing=self.config.anomaly.enabled and self.config.anomaly.sensors,
         )
-        return build(ends, scored_or_not(run, options.anomaly)), sources
+        return build(ends, scored_or_not(run, options.anomaly)), sources, ready
 
     def _records(
         self, options: ReplayOptions, city: City, lanes: Lanes, figures: EngineFigures
@@ -232,10 +232,11 @@ class Engine:
         folder = Path(wanted.folder or "")
         return History(folder, [*lanes.shards, "areas"], wanted.kinds, keep, durable=durable)
 
-    def _taps(self, city: City, figures: EngineFigures) -> tuple[tuple[Tap, ...], list[Source]]:
+    def _taps(self, city: City, figures: EngineFigures) -> tuple[tuple[Tap, ...], list[Source], list[Ready]]:
         """The doors that are configured, the metrics last: an alert counts when it is queued."""
         taps = [Tap("refused_count", "rejects", RefusalCounter(figures.refusals))]
         sources: list[Source] = [figures.families, self.waits.families]
+        ready: list[Ready] = []
         if self.config.prometheus.port is not None:
             themes = figures.themes
             district = lru_cache(1 << 16)(lambda kind, area: city.areas.district(AreaKind.of(kind), area))
@@ -254,9 +255,10 @@ class Engine:
                 Tap("alerts_prometheus", "alerts", AlertCounter(alerts)),
                 Tap("incidents_prometheus", "incidents", IncidentGauge(alerts)),
             ]
-            sources += [latest.families, revisions.families, alerts.families]
+            sources += [revisions.families, alerts.families]
+            ready.append(latest)
             if self.config.anomaly.enabled:
                 anomalies = AnomalyFigures(themes)
                 taps.append(Tap("anomalies_prometheus", "anomalies", AnomalyCounter(anomalies)))
                 sources.append(anomalies.families)
-        return tuple(taps), sources
+        return tuple(taps), sources, ready

@@ -11,6 +11,7 @@ from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from importlib.metadata import version
 from itertools import islice
 
@@ -117,7 +118,7 @@ class EngineFigures:
     def _process(self) -> Iterator[Family]:
         catalogue = self.city.plan.catalogue
         yield _gauge("yiwang_up", "Whether this process runs.", ("worker",), [((str(self.process),), 1)])
-        labels = (version("yiwang"), platform.python_version(), version("bytewax"))
+        labels = _versions()
         names = ("version", "python", "bytewax")
         yield _gauge("yiwang_build_info", "Versions of the engine.", names, [(labels, 1)])
         text = "The catalogue in force."
@@ -167,6 +168,12 @@ class EngineFigures:
         text = "1 for an input that holds the watermark while others have gone on."
         samples = [((name,), int(file in held)) for name, file in _named(parts)]
         yield _gauge("yiwang_watermark_held", text, ("partition",), samples)
+
+
+@lru_cache(maxsize=1)
+def _versions() -> tuple[str, str, str]:
+    """Of the engine, of Python and of Bytewax; asked once, for they are read from files."""
+    return version("yiwang"), platform.python_version(), version("bytewax")
 
 
 Door = tuple[str, str, tuple[str, int], Tally]

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import gzip
+import http.client
 import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client.parser import text_string_to_metric_families
 
 from alerts.incidents import IncidentBook
 from alerts.transitions import RawTransition, Transition, publish
-from sinks.prometheus import Family, Histogram, Sample, Spread, exposition
+from sinks.prometheus import Family, Histogram, Sample, Spread, exposition, served
 from sinks.prometheus_alerts import AlertCounter, AlertFigures, IncidentGauge, RefusalCounter, Refusals
+from sinks.prometheus_text import KeptGauge
 from sinks.prometheus_values import Latest, RevisionCounter, Revisions, ValueGauges
-from sinks.table_file import KINDS, ValueFrame
+from sinks.table_file import KINDS, ValueFrame, Withdrawn
 
 
 def frame(rows: list[tuple[str, str, int, float | None, int]], indicator: str = "air.aqi") -> ValueFrame:
@@ -37,7 +42,15 @@ def frame(rows: list[tuple[str, str, int, float | None, int]], indicator: str = 
     )
 
 
+def told(latest: Latest) -> list[str]:
+    """The lines of a scrape, of which some may be kept, sorted; those made anew are the same."""
+    lines = sorted(exposition([], [latest]).decode().splitlines())
+    assert lines == sorted(exposition([latest.families]).decode().splitlines())
+    return lines
+
+
 def shown(latest: Latest) -> dict[tuple[str, ...], tuple[float, float]]:
+    assert told(latest)
     values, levels, _ = latest.families()
     assert [s.labels for s in values.samples] == [s.labels for s in levels.samples]
     return {v.labels: (v.value, w.value) for v, w in zip(values.samples, levels.samples, strict=True)}
@@ -68,6 +81,7 @@ def test_of_each_area_the_newest_window_is_shown_as_last_told(
     latest, expected = Latest(), dict[tuple[str, ...], tuple[int, float | None]]()
     for rows in told:
         latest.take(frame([(*area, end, value, 0) for area, end, value in rows]))
+        shown(latest)
         for (kind, area), end, value in rows:
             key = ("air.aqi", area, kind)
             if kind in {"city", "district", "street"} and end >= expected.get(key, (-1, None))[0]:
@@ -85,6 +99,70 @@ def test_no_data_takes_the_sample_away_and_a_correction_of_the_past_does_not() -
     assert shown(latest) == {key: (61.0, 1)}
     latest.take(frame([("city", "city", 180_000, None, 0)]))
     assert shown(latest) == {}
+
+
+def test_indicators_that_are_no_more_take_their_samples_and_areas_with_them() -> None:
+    latest = Latest()
+    latest.take(frame([("city", "city", 1, 1.0, 0), ("district", "420106", 1, 1.0, 0)]))
+    latest.take(frame([("city", "city", 1, 2.0, 0)], indicator="noise"))
+    assert len(told(latest)) == 6 + 3 + 3 + 2
+    latest.take(Withdrawn(("air.aqi",), "2", "5f3c").frame())
+    assert shown(latest) == {("noise", "city", "city"): (2.0, 2)}
+    assert len(told(latest)) == 6 + 3
+    latest.take(frame([("district", "420106", 2, 3.0, 0)]))
+    assert shown(latest)["air.aqi", "420106", "district"] == (3.0, 3)
+
+
+NUMBERS = st.floats() | st.integers(-9, 9).map(float)
+
+
+@given(st.lists(st.dictionaries(st.text(max_size=3), st.none() | NUMBERS, max_size=4), max_size=5))
+def test_a_kept_gauge_reads_as_one_that_is_made_anew(changes: list[dict[str, float | None]]) -> None:
+    gauge, now = KeptGauge("a", "A.", ("x", "y")), dict[tuple[str, str], float]()
+    for change in changes:
+        for label, value in change.items():
+            now.pop((label, "z"), None)
+            if value is not None:
+                now[label, "z"] = value
+        gauge.set(((label, "z"), value) for label, value in change.items())
+        anew = Family("a", "gauge", "A.", ("x", "y"), [Sample(*one) for one in now.items()])
+        samples = [_parsed(text) for text in (gauge.text(), exposition([lambda: [anew]]))]  # noqa: B023
+        assert samples[0] == samples[1]
+
+
+def _parsed(text: bytes) -> list[tuple[Any, str]]:
+    (family,) = text_string_to_metric_families(text.decode())
+    return sorted((sorted(sample.labels.items()), repr(sample.value)) for sample in family.samples)
+
+
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+def test_what_is_kept_comes_before_the_rest_in_both_formats(encoding: str) -> None:
+    gauge = KeptGauge("kept", "K.", ("x",))
+    gauge.set([(("a",), 1.0)])
+    ready = Kept(gauge)
+    up = Family("up_total", "counter", "U.", (), [Sample((), 2)])
+    with served([lambda: [up]], "127.0.0.1", 0, [ready]) as port:
+        for accept, last in (("text/plain", ""), ("application/openmetrics-text;version=1.0.0", "# EOF\n")):
+            headers = {"Accept": accept, "Accept-Encoding": encoding}
+            connection = http.client.HTTPConnection("127.0.0.1", port)
+            connection.request("GET", "/metrics", headers=headers)
+            body = connection.getresponse().read()
+            connection.close()
+            text = (gzip.decompress(body) if encoding == "gzip" else body).decode()
+            assert text.startswith('# HELP kept K.\n# TYPE kept gauge\nkept{x="a"} 1.0\n')
+            assert "up_total 2.0\n" in text
+            assert text.endswith(last)
+
+
+@dataclass
+class Kept:
+    gauge: KeptGauge
+
+    def text(self) -> bytes:
+        return self.gauge.text()
+
+    def families(self) -> list[Family]:
+        return []
 
 
 def test_areas_are_told_with_their_names_once() -> None:
