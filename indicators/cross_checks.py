@@ -1,4 +1,4 @@
-"""What metrics have to do with each other: declared rules → columns, from ``data/cross_checks.toml``.
+"""What metrics have to do with each other: declared rules → columns, from ``data/checks/cross_checks.toml``.
 
 >>> checks = CrossChecks.load()
 >>> checks["rain_and_water"].then
@@ -20,7 +20,7 @@ from indicators.arguments import closest
 from indicators.durations import milliseconds
 from indicators.metrics import Metrics
 
-SHIPPED = Path(__file__).parent / "data" / "cross_checks.toml"
+SHIPPED = Path(__file__).parent / "data" / "checks" / "cross_checks.toml"
 """The rules that come with the package."""
 
 Text = Annotated[str, msgspec.Meta(min_length=1)]
