@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 ARGS ?=
 
-.PHONY: demo test check oracle mutants chaos chaos-long bench docs venv clean
+.PHONY: demo test check oracle mutants fuzz fuzz-long chaos chaos-long bench docs venv clean
 .DEFAULT_GOAL := help
 
 help:            ## show the targets
@@ -30,6 +30,12 @@ chaos: $(STAMP)  ## kill, freeze and starve an engine on Kafka, and compare; ARG
 
 chaos-long: $(STAMP) ## the same with 40 kills and three brokers; writes docs/chaos.md
 	@$(BIN)/python -m tests.chaos.chaos --kills 40 --seconds 900 --brokers 3 --report docs/chaos.md $(ARGS)
+
+fuzz: $(STAMP)   ## 200,000 wrong inputs to every reader of what comes from outside; ARGS="--seed 2"
+	@$(BIN)/python -m tests.fuzz.fuzz --inputs 200000 --jobs 2 $(ARGS)
+
+fuzz-long: $(STAMP) ## the same with 10 million; ARGS="--report fuzz.md" writes the table
+	@$(BIN)/python -m tests.fuzz.fuzz --inputs 10000000 $(ARGS)
 
 mutants: $(STAMP)  ## wrong formulas against the golden cases; writes docs/mutants.md
 	@$(BIN)/python -m benchmarks.mutants $(ARGS)

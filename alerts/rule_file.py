@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
 
 import msgspec
+
+from indicators.toml_text import TomlError, read_toml
 
 Kind = Literal["cell", "community", "street", "district", "city"]
 
@@ -68,8 +69,8 @@ def read_rules(path: Path, name: str, rule: type[R]) -> tuple[R, ...]:
         OSError: it cannot be read.
     """
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        content = read_toml(path.read_text(encoding="utf-8"))
+    except (TomlError, UnicodeDecodeError) as error:
         raise ValueError(f"{path}: {error}; rules are TOML text in UTF-8") from error
     tables = content.pop(name, [])
     if content or not isinstance(tables, list):

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import math
 import re
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -30,6 +29,7 @@ from indicators.entry import LEVELS, Level
 from indicators.indicator import Indicator
 from indicators.toml_places import Path as Keys
 from indicators.toml_places import TomlPlaces
+from indicators.toml_text import TomlError, read_toml
 
 Files = Sequence[tuple[str, str]]
 """Names and texts."""
@@ -66,7 +66,7 @@ def read_thresholds(files: Files, catalogue: Catalogue) -> Thresholds:
     faults = check_thresholds(files, catalogue)
     if faults:
         raise ThresholdError(faults)
-    tables = [table for _, text in files for table in tomllib.loads(text).get("override", [])]
+    tables = [table for _, text in files for table in read_toml(text).get("override", [])]
     return Thresholds(tuple(_override(table) for table in tables))
 
 
@@ -79,8 +79,8 @@ def check_thresholds(files: Files, catalogue: Catalogue) -> list[Fault]:
 def _check_file(path: Path, text: str, known: Mapping[str, Indicator]) -> list[Fault]:
     places = TomlPlaces.of(text)
     try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        content = read_toml(text)
+    except TomlError as error:
         return list(no_toml(path, places, str(error), text))
     found = []
     for name, wrong in _content(content, known):
@@ -165,10 +165,19 @@ def _level(level: str, bound: object, indicator: Indicator) -> Iterator[_Wrong]:
         if key not in _BOUNDS:
             hint = closest(key, _BOUNDS) or "; known are raise, clear"
             yield _Wrong((*path, key), f"is no key of a level's bounds{hint}", on_key=True)
-        elif isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        elif not _is_threshold(value):
             yield _Wrong((*path, key), f"found {value!r}; a threshold is a finite number")
     if "raise" not in bound:
         yield _Wrong(path, "raise is missing; a level needs the value that raises it", on_key=True)
+
+
+def _is_threshold(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number greater than any float
+        return False
 
 
 def _order(found: Mapping[str, Any], indicator: Indicator) -> Iterator[_Wrong]:

@@ -7,6 +7,9 @@ from typing import Any
 
 import msgspec
 
+MAX_FILE = 256 << 20
+"""Largest file of areas or cells, in bytes."""
+
 
 class AreaFileError(ValueError):
     """A file of areas or cells that cannot be used.
@@ -66,10 +69,15 @@ def read_features(path: str | PathLike[str]) -> FeatureFile:
     unreadable file.
     """
     source = Path(path).name
+    size = Path(path).stat().st_size
+    if size > MAX_FILE:
+        raise AreaFileError(source, [f"has {size} bytes, at most {MAX_FILE} are read: simplify its outlines"])
     try:
         document = msgspec.json.decode(Path(path).read_bytes().removeprefix(b"\xef\xbb\xbf"))
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise AreaFileError(source, [f"is no JSON: {error}"]) from error
+    except RecursionError as error:
+        raise AreaFileError(source, ["nests too deeply for GeoJSON"]) from error
     return parse_features(document, source)
 
 

@@ -20,6 +20,9 @@ Int64s = npt.NDArray[np.int64]
 Float64s = npt.NDArray[np.float64]
 Shape = BaseGeometry
 
+MAX_VERTICES = 200_000
+"""Most points of one area: what mends a geometry takes longer than in proportion to them."""
+
 
 def mend(geometry: dict[str, Any] | None, transform: Transform) -> tuple[Shape, list[str]]:
     """(valid polygonal geometry in WGS84, what was mended) of a GeoJSON geometry.
@@ -32,9 +35,9 @@ def mend(geometry: dict[str, Any] | None, transform: Transform) -> tuple[Shape, 
     (0.5, ['resolved a self-intersection'])
     """
     notes: set[str] = set()
-    parts = [
-        part for rings in polygons_of(geometry) if (part := _polygon(rings, transform, notes)) is not None
-    ]
+    polygons = polygons_of(geometry)
+    _check_size(polygons)
+    parts = [part for rings in polygons if (part := _polygon(rings, transform, notes)) is not None]
     shape: Shape = parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)
     if not shape.is_valid:
         notes.discard("turned a ring round")
@@ -72,6 +75,13 @@ def voronoi_rings(points: Float64s, outline: Float64s) -> list[Float64s]:
     backward = ~shapely.is_ccw(shapely.get_exterior_ring(cells))
     cells[backward] = shapely.reverse(cells[backward])
     return [shapely.get_coordinates(cell)[:-1] for cell in cells]
+
+
+def _check_size(polygons: list[Sequence[Any]]) -> None:
+    points = sum(len(ring) for rings in polygons for ring in rings if isinstance(ring, list))
+    if points > MAX_VERTICES:
+        msg = f"has {points} points, at most {MAX_VERTICES} are read: simplify its outline"
+        raise GeometryError(msg)
 
 
 def _polygon(rings: Sequence[Any], transform: Transform, notes: set[str]) -> shapely.Polygon | None:

@@ -27,7 +27,11 @@ def polygons_of(geometry: dict[str, Any] | None) -> list[Sequence[Any]]:
     elif geometry and kind == "MultiPolygon":
         found = geometry.get("coordinates")
     elif geometry and kind == "GeometryCollection":
-        return [polygon for part in geometry.get("geometries") or [] for polygon in polygons_of(part)]
+        parts = geometry.get("geometries") or []
+        if not isinstance(parts, list) or not all(isinstance(part, dict) for part in parts):
+            msg = "its geometries must be a list of geometries"
+            raise GeometryError(msg)
+        return [polygon for part in parts for polygon in polygons_of(part)]
     else:
         msg = f"its geometry must be a Polygon or MultiPolygon, found {kind or 'none'}"
         raise GeometryError(msg)
@@ -73,7 +77,7 @@ def _matrix(positions: object) -> Ring:
         raise GeometryError(msg)
     try:
         ring = np.array([[position[0], position[1]] for position in positions], dtype=np.float64)
-    except (TypeError, ValueError, IndexError, KeyError) as error:
+    except (TypeError, ValueError, IndexError, KeyError, OverflowError) as error:
         msg = "a ring must be a list of [x, y] numbers"
         raise GeometryError(msg) from error
     if not np.isfinite(ring).all():

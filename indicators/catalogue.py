@@ -9,7 +9,6 @@ import difflib
 import fnmatch
 import hashlib
 import json
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any, Self
 from indicators.entry import decode
 from indicators.indicator import Indicator, build
 from indicators.metrics import Metrics
+from indicators.toml_text import TomlError, read_toml
 
 __all__ = ["Catalogue", "CatalogueError", "Indicator", "files", "read"]
 
@@ -189,8 +189,8 @@ def _tables(path: Path, text: str | Exception, faults: list[str]) -> list[tuple[
     try:
         if isinstance(text, Exception):
             raise text
-        content = tomllib.loads(text)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        content = read_toml(text)
+    except (OSError, UnicodeDecodeError, TomlError) as error:
         faults.append(f"{path}: {error}; a catalogue is TOML text in UTF-8")
         return []
     tables = content.pop("indicator", [])

@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from indicators.golden_notation import NotationError
 from indicators.indicator import Indicator, build
 from indicators.metrics import Metrics
 from indicators.toml_places import TOP, Place, TomlPlaces
+from indicators.toml_text import TomlError, read_toml
 
 _TABLES = ("indicator", "case")
 _WHERE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)")
@@ -99,8 +99,8 @@ class _Check:
         """Check the text of one file."""
         places = TomlPlaces.of(text)
         try:
-            content = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
+            content = read_toml(text)
+        except TomlError as error:
             self.faults += no_toml(path, places, str(error), text)
             return
         found = sorted(self.content(path, content, places), key=lambda f: (f.line, f.column))

@@ -11,7 +11,6 @@ area what is expected. Cases stand in files of their own or beside the ``[[indic
 from __future__ import annotations
 
 import difflib
-import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +20,7 @@ from typing import Any, TypeVar
 from indicators.golden_notation import CaseStep, NotationError, SeriesReading, Spot, duration, readings, steps
 from indicators.metrics import Metrics
 from indicators.toml_places import TOP, Place, TomlPlaces
+from indicators.toml_text import TomlError, read_toml
 
 __all__ = ["DEFAULT_CELL", "GoldenCase", "GoldenError", "golden_case", "read_cases", "shipped_cases"]
 
@@ -134,8 +134,8 @@ def read_cases(paths: Iterable[Path], metrics: Metrics | None = None) -> list[Go
 def _tables(path: Path, faults: list[str]) -> tuple[list[dict[str, Any]], TomlPlaces]:
     try:
         text = path.read_text(encoding="utf-8")
-        tables = tomllib.loads(text).get("case", [])
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        tables = read_toml(text).get("case", [])
+    except (OSError, UnicodeDecodeError, TomlError) as error:
         faults.append(f"{path}: {error}; cases are TOML text in UTF-8")
         return [], TomlPlaces.of("")
     if not isinstance(tables, list) or not all(isinstance(t, dict) for t in tables):

@@ -51,7 +51,8 @@ _VALUE = re.compile(
     rf"(?P<start>{_NUMBER})(?:(?P<step>[+-]\d+(?:\.\d+)?))?(?:x(?P<more>\d+))?|_(?:x(?P<gaps>\d+))?"
 )
 _MOST = 100_000
-"""Values, copies or days of one line; more are a slip of the pen."""
+"""Values, copies or days of one line, and what they make together; more are a slip of the pen."""
+_DIGITS = 9
 
 
 class NotationError(ValueError):
@@ -99,7 +100,7 @@ def duration(text: str) -> int:
     >>> duration("-10m1s"), duration("2h30m")
     (-601000, 9000000)
     """
-    parts = re.findall(r"(\d+)([dhms])", text)
+    parts = re.findall(r"(\d{1,9})([dhms])", text)
     if not parts or "".join(a + b for a, b in parts) != text.lstrip("-"):
         raise NotationError(f"no duration: {text!r}; write one like -2h30m")
     size = sum(int(number) * MILLISECONDS[unit] for number, unit in parts)
@@ -129,10 +130,14 @@ def values(text: str) -> list[float | None]:
 
 
 def _few(text: str) -> int:
-    number = int(text)
-    if number > _MOST:
-        raise NotationError(f"{text} at once; at most {_MOST} are allowed")
+    number = int(text[:_DIGITS])  # a longer one is too many already
+    _check_few(number)
     return number
+
+
+def _check_few(number: int) -> None:
+    if number > _MOST:
+        raise NotationError(f"{number} at once; at most {_MOST} are allowed")
 
 
 def readings(line: str, at: int, metrics: Metrics) -> list[SeriesReading]:
@@ -151,9 +156,11 @@ def readings(line: str, at: int, metrics: Metrics) -> list[SeriesReading]:
     last = at + (duration(match["until"]) if match["until"] else 0)
     written = list(enumerate(reversed(values(match["values"]))))
     spot = _spot(match["spot"])
+    names = _names(match["name"], match["copies"])
+    _check_few(len(names) * len(written))
     return [
         SeriesReading(sensor, code, value, last - back * step, match["cell"], spot)
-        for sensor in _names(match["name"], match["copies"])
+        for sensor in names
         for back, value in reversed(written)
         if value is not None
     ]
@@ -174,6 +181,7 @@ def steps(line: str, at: int, metrics: Metrics) -> tuple[CaseStep, ...]:
     days = list(range(_few(match["first"]), _few(match["last"]) + 1)) if match["first"] else [0]
     written = [_step(text) for text in match["steps"].split(",")]
     names = _names(match["name"], match["copies"])
+    _check_few(len(names) * len(days) * len(written))
     return tuple(_steps(match, names, days, written, at))
 
 

@@ -10,13 +10,15 @@ The standard library reads TOML without positions, so the text is read a second 
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Self
 
 import tree_sitter_toml
 from tree_sitter import Language, Node, Parser
+
+from indicators.toml_text import MAX_TOML, TomlError, read_toml
 
 Path = tuple[str | int, ...]
 """Keys and positions in arrays from the top of a file, ``("indicator", 0, "levels", "red")``."""
@@ -51,13 +53,16 @@ class TomlPlaces:
 
     @classmethod
     def of(cls, text: str) -> Self:
-        """The places of a text; works as far as possible where the text is no TOML.
+        """The places of a text; works as far as possible where the text is no TOML or nests too deeply.
+
+        What is behind ``MAX_TOML`` characters is read by nobody.
 
         >>> TomlPlaces.of("a = = 1").broken
         (Place(line=1, column=3),)
         """
-        walk = _Walk(text.replace("\r\n", "\n"))
-        walk.document()
+        walk = _Walk(text[:MAX_TOML].replace("\r\n", "\n"))
+        with suppress(RecursionError):
+            walk.document()
         return cls(walk.keys, walk.values, walk.strings, tuple(walk.broken))
 
     def key(self, path: Path) -> Place:
@@ -152,7 +157,7 @@ class _Walk:
         if key.type == "dotted_key":
             return [part for child in key.named_children for part in self.parts(child)]
         text = (key.text or b"").decode(errors="replace")
-        return [(next(iter(tomllib.loads(f"{text} = 0"))) if key.type == "quoted_key" else text, key)]
+        return [(_unquoted(text) if key.type == "quoted_key" else text, key)]
 
     def pair(self, node: Node, prefix: Path) -> None:
         named = [child for child in node.named_children if not child.is_error and child.type != "comment"]
@@ -187,15 +192,23 @@ class _Walk:
         at, stop = len(quote), len(raw) - len(quote)
         if len(quote) == 3 and raw[at : at + 1] == "\n":
             at += 1
-        start = self.place(node)
+        place, before = self.place(node), 0
         while at < stop:
             if quote == '"""' and (skipped := _CONTINUED.match(raw, at)):
                 at = skipped.end()
                 continue
             length = _length(raw, at, quote)
-            yield _moved(start, raw[:at]), raw[at : at + length] in {"\n", "\\n"}
+            place, before = _moved(place, raw[before:at]), at
+            yield place, raw[at : at + length] in {"\n", "\\n"}
             at += length
-        yield _moved(start, raw[:stop]), False
+        yield _moved(place, raw[before:stop]), False
+
+
+def _unquoted(text: str) -> str:
+    try:
+        return next(iter(read_toml(f"{text} = 0")))
+    except TomlError:  # of a text that is no TOML elsewhere too
+        return text
 
 
 def _length(raw: str, at: int, quote: str) -> int:

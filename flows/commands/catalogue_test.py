@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json as json_text
 import math
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,6 +14,7 @@ from alerts.golden_run import AreaResult, CaseResult, run_case
 from flows.commands.catalogue_options import Lang, Language, Own, fail, load, named
 from indicators.golden_case import GoldenError, read_cases, shipped_cases
 from indicators.metrics import Metrics
+from indicators.toml_text import read_toml
 
 EPILOG = """Examples:
 
@@ -88,7 +88,7 @@ def run_cases(
 
 def _holds_indicators(path: Path) -> bool:
     """Whether a file, known to be TOML, has indicators beside its cases."""
-    return "indicator" in tomllib.loads(path.read_text("utf-8"))
+    return "indicator" in read_toml(path.read_text("utf-8"))
 
 
 def _print(results: Sequence[CaseResult], lang: Language, *, verbose: bool) -> None:

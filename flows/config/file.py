@@ -9,7 +9,6 @@ flows.config.file.ConfigurationError: city.toml: prometheus.prot: there is no su
 """
 
 import difflib
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
@@ -21,6 +20,7 @@ from msgspec import inspect, structs
 from flows.config.configuration import PATHS, Configuration
 from flows.config.kafka import faults as kafka_faults
 from indicators.durations import milliseconds
+from indicators.toml_text import TomlError, read_toml
 
 Table = dict[str, Any]
 
@@ -82,11 +82,11 @@ def read(path: Path) -> Table:
         ConfigurationError: there is none, or it is no TOML in UTF-8.
     """
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return read_toml(path.read_text(encoding="utf-8"))
     except OSError as error:
         fault = f"cannot be read ({error.strerror}); give the path of a configuration, such as city.toml"
         raise ConfigurationError(str(path), [fault]) from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (UnicodeDecodeError, TomlError) as error:
         raise ConfigurationError(path.name, [f"is no TOML in UTF-8 ({error}); mend that place"]) from error
 
 
