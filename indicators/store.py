@@ -142,7 +142,7 @@ class MetricStore:
                 latest.grow(self.n)
         self.sensor[numbers], self.cell[numbers], self.period[numbers] = sensor, cell, period
         self.retired[numbers] = retired
-        self.registered[numbers] |= registered
+        self.registered[numbers[np.flatnonzero(registered)]] = 1
         return numbers
 
     def stand(self, numbers: Ints, lon: Ints, lat: Ints) -> None:

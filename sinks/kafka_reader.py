@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from operator import methodcaller
 from typing import Any, Self
 
 from sinks.kafka_link import Consumer, Error, Hearing, Partition, ask, consumer, kind_of, partitions
@@ -16,6 +17,8 @@ _FIXED: dict[str, Option] = {
     # An offset that is not there is a decision of ours, never a silent jump.
     "auto.offset.reset": "error",
 }
+
+_ERROR = methodcaller("error")
 
 
 class KafkaReader:
@@ -70,10 +73,10 @@ class KafkaReader:
     def read(self, number: int, seconds: float = 0.0) -> list[Message]:
         """Up to ``number`` messages, in the order of each partition; what is none goes to `troubles`."""
         found = self._consumer.consume(number, seconds)
-        read = [one for one in found if one.error() is None]
-        if len(read) < len(found):
+        if [error for error in map(_ERROR, found) if error is not None]:
             self._note([one for one in found if one.error() is not None])
-        return read  # type: ignore[return-value]  # the library types headers more widely
+            found = [one for one in found if one.error() is None]
+        return found  # type: ignore[return-value]  # the library types headers more widely
 
     def _note(self, events: Sequence[Any]) -> None:
         for event in events:

@@ -52,7 +52,18 @@ class Roll:
     [-2]
     """
 
-    __slots__ = ("_cell", "_codes", "_lat", "_lon", "_names", "_period", "_place", "_retired", "_rows")
+    __slots__ = (
+        "_asked",
+        "_cell",
+        "_codes",
+        "_lat",
+        "_lon",
+        "_names",
+        "_period",
+        "_place",
+        "_retired",
+        "_rows",
+    )
 
     def __init__(  # noqa: PLR0913, PLR0917 - the columns of a registry
         self,
@@ -66,6 +77,7 @@ class Roll:
     ) -> None:
         self._names = sensor.names
         self._codes = metric.names
+        self._asked: dict[tuple[str, ...], Ints] = {}
         self._rows = KeyTable(np.int32, np.int32)
         row = self._rows.number(sensor.codes, metric.codes)
         # One more at the end, which -1 reads.
@@ -122,8 +134,11 @@ class Roll:
 
     def _metrics(self, codes: Sequence[str]) -> Ints:
         """The numbers of metrics in the registry, -1 for those it does not name."""
-        asked = NameTable(codes)
-        return self._codes.find(asked, asked.numbers(codes))
+        key = tuple(codes)
+        if key not in self._asked:
+            asked = NameTable(codes)
+            self._asked[key] = self._codes.find(asked, asked.numbers(codes))
+        return self._asked[key]
 
     def named(self, codes: Sequence[str]) -> Enrolled:
         """All rows that name a metric of ``codes`` and a place in the grid, in the order of the registry."""

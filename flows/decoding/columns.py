@@ -38,7 +38,7 @@ BAD, NAIVE = 1, 2
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """A column of n texts: one by one (``codes`` is None), or int32 ``codes`` into distinct ``values``.
+    """A column of n texts: one by one (``codes`` is None), or int32 ``codes`` into ``values``.
 
     >>> Names(np.array([1, 0, 1], np.int32), ["a", "b"]).to_list()
     ['b', 'a', 'b']
@@ -61,6 +61,23 @@ class Names:
         if self.codes is None:
             return Names(None, [self.values[row] for row in rows.tolist()])
         return Names(self.codes[rows], self.values)
+
+    @classmethod
+    def joined(cls, parts: Sequence["Names"]) -> "Names":
+        """The texts of all parts, one part after the other; ``values`` may then repeat.
+
+        >>> Names.joined([Names(np.array([0, 0], np.int32), ["a"]), Names(None, ["b"])]).to_list()
+        ['a', 'a', 'b']
+        """
+        filled = [part for part in parts if len(part)]
+        if all(part.codes is None for part in filled):
+            return cls(None, list(chain.from_iterable(part.values for part in filled)))
+        codes, values = [], list[str]()
+        for part in filled:
+            own = np.arange(len(part), dtype=np.int32) if part.codes is None else part.codes
+            codes.append(np.where(own < 0, own, own + np.int32(len(values))))
+            values += part.values
+        return cls(np.concatenate(codes), values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +210,7 @@ def _take(column: Any, rows: Ints) -> Any:  # noqa: ANN401  # one of three colum
 
 def _concatenate(columns: list[Any]) -> Any:  # noqa: ANN401  # one of three column types, returned as it came
     if isinstance(columns[0], Names):
-        return Names(None, list(chain.from_iterable(column.to_list() for column in columns)))
+        return Names.joined(columns)
     if isinstance(columns[0], np.ndarray):
         return np.concatenate(columns)
     return list(chain.from_iterable(columns))

@@ -30,6 +30,7 @@ from flows.decoding.columns import (
     moments,
 )
 from flows.decoding.json_records import receive
+from flows.decoding.provenance import json_records
 from flows.wire import CRS_NAMES, MAX_MESSAGE, Event, FeedbackRecord, Kind, Reading, Reason
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
 
 R = TypeVar("R", Reading, Event, FeedbackRecord)
 C = TypeVar("C", Readings, Events, Feedback)
+T = TypeVar("T")
 
 _CRS_CODES: dict[str | None, int] = {None: 0, **{name: code for code, name in enumerate(CRS_NAMES)}}
 
@@ -95,6 +97,7 @@ class _Stream(Generic[R, C]):
 
     kind: Kind
     one: Callable[[bytes], R]
+    many: Callable[[bytes], list[R]]
     columns: Callable[[list[R], Ints, Ints], tuple[C, Bytes]]
 
 
@@ -127,15 +130,15 @@ def _decode_arrow(message: bytes, number: int, cut: bool, kind: Kind) -> tuple[l
 def _decode_json(
     messages: Sequence[bytes], cut: Collection[int], stream: _Stream[R, C]
 ) -> tuple[C, list[Reject]]:
-    received = receive(messages, cut, stream.one)
+    received = receive(messages, cut, stream.one, stream.many)
     columns, faults = stream.columns(received.rows, received.message, received.index)
     rejects = received.rejects
     if faults.any():
-        bad = np.flatnonzero(faults)
+        bad, raw = np.flatnonzero(faults), json_records(messages)
         places = zip(bad.tolist(), columns.message[bad].tolist(), columns.index[bad].tolist(), strict=True)
         for row, message, index in places:
             reason = FAULTS[faults[row]] or Reason.BAD_FIELD
-            rejects.append(Reject(message, index, reason, received.raw[row]))
+            rejects.append(Reject(message, index, reason, raw(message, index)))
         columns = columns.take(np.flatnonzero(faults == 0))
     return columns, sorted(rejects, key=attrgetter("message", "index"))
 
@@ -215,6 +218,19 @@ def _degrees(listed: list[float | None]) -> Floats:
     return np.array(given, np.float64)
 
 
-_READINGS = _Stream("readings", msgspec.json.Decoder(Reading).decode, _readings)
-_EVENTS = _Stream("events", msgspec.json.Decoder(Event).decode, _events)
-_FEEDBACK = _Stream("feedback", msgspec.json.Decoder(FeedbackRecord).decode, _feedback)
+def _parser(kind: type[T]) -> Callable[[bytes], T]:
+    return msgspec.json.Decoder(kind).decode
+
+
+_READINGS = _Stream(
+    "readings", msgspec.json.Decoder(Reading).decode, msgspec.json.Decoder(list[Reading]).decode, _readings
+)
+_EVENTS = _Stream(
+    "events", msgspec.json.Decoder(Event).decode, msgspec.json.Decoder(list[Event]).decode, _events
+)
+_FEEDBACK = _Stream(
+    "feedback",
+    msgspec.json.Decoder(FeedbackRecord).decode,
+    msgspec.json.Decoder(list[FeedbackRecord]).decode,
+    _feedback,
+)

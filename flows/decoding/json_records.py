@@ -4,9 +4,12 @@ Every message is parsed alone, so that no line can complete another; a message o
 nobody but itself. Whether a record is accepted depends on its bytes alone.
 """
 
+import re
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Generic, TypeVar
 
 import msgspec
@@ -23,36 +26,80 @@ _syntax = msgspec.json.Decoder(msgspec.Raw).decode
 _REFUSED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
+_NESTED = re.compile(rb":[ \t\r\n]*+\{")
+"""An object within an object; texts may look like one too."""
+
+
 @dataclass(frozen=True, slots=True)
 class Received(Generic[R]):
-    """n records in the order of arrival: parsed, as bytes, and where they stood; then the rejects."""
+    """n records in the order of arrival: parsed, and where they stood; then the rejects."""
 
     rows: list[R]
-    raw: Sequence[bytes]
     message: Ints
     index: Ints
     rejects: list[Reject]
 
 
-def receive(messages: Sequence[bytes], cut: Collection[int], one: Callable[[bytes], R]) -> Received[R]:
-    """Parse messages, each one object or one array of objects, with the parser of a single object.
+def receive(
+    messages: Sequence[bytes],
+    cut: Collection[int],
+    one: Callable[[bytes], R],
+    many: Callable[[bytes], list[R]],
+) -> Received[R]:
+    """Parse messages, each one object or one array of objects.
 
-    >>> receive([b'{"a":1}', b'[{"a":2}]'], (), msgspec.json.Decoder(dict[str, int]).decode).rows
+    ``one`` parses a single object; ``many`` a whole array of them, as ``one`` would each, or not at all.
+
+    >>> one, many = (msgspec.json.Decoder(kind).decode for kind in (dict[str, int], list[dict[str, int]]))
+    >>> receive([b'{"a":1}', b'[{"a":2}]'], (), one, many).rows
     [{'a': 1}, {'a': 2}]
     """
+    arrays = _sound_arrays(messages, cut, many)
+    numbers = [n for n in range(len(messages)) if n not in arrays] if arrays else list(range(len(messages)))
+    others = _others(messages, numbers, cut, one)
+    if not arrays:
+        return others
+    rows = list(chain.from_iterable(arrays.values()))
+    sizes = np.fromiter(map(len, arrays.values()), np.int64, len(arrays))
+    begin = np.repeat(np.cumsum(sizes) - sizes, sizes)
+    message = np.repeat(np.fromiter(arrays, np.int64, len(arrays)), sizes)
+    return _merged(others, Received(rows, message, np.arange(len(rows)) - begin, others.rejects))
+
+
+def _sound_arrays(
+    messages: Sequence[bytes], cut: Collection[int], many: Callable[[bytes], list[R]]
+) -> dict[int, list[R]]:
+    """The records of those messages that are arrays without a fault, parsed at once."""
+    found: dict[int, list[R]] = {}
+    for number, text in enumerate(messages):
+        if text[:1] == b"[" and number not in cut and len(text) <= MAX_RECORD and _is_flat(text):
+            with suppress(*_REFUSED):
+                found[number] = many(text)
+    return found
+
+
+def _is_flat(text: bytes) -> bool:
+    return text.count(b"[") == 1 and _is_utf8(text) and not _NESTED.search(text)
+
+
+def _others(
+    messages: Sequence[bytes], listed: list[int], cut: Collection[int], one: Callable[[bytes], R]
+) -> Received[R]:
+    """The same for the messages of these numbers, record by record."""
     rejects = [Reject(number, 0, Reason.TOO_LARGE, messages[number]) for number in cut]
-    numbers = np.delete(np.arange(len(messages), dtype=np.int64), list(cut))
-    raw = [messages[number] for number in numbers.tolist()] if cut else messages
+    listed = [number for number in listed if number not in cut] if cut else listed
+    raw = messages if len(listed) == len(messages) else [messages[number] for number in listed]
+    numbers = np.array(listed, np.int64)
     rows, failed = _sieve(raw, one)
-    kept, numbers, again = _without(raw, failed), np.delete(numbers, failed), numbers[failed].tolist()
+    numbers, again = np.delete(numbers, failed), numbers[failed].tolist()
     elements, message, index = _unpacked(messages, again, rejects)
-    singles = Received(rows, kept, numbers, np.zeros(len(rows), np.int64), rejects)
+    singles = Received(rows, numbers, np.zeros(len(rows), np.int64), rejects)
     if not elements:
         return singles
     rows, failed = _sieve(elements, one)
     rejects += [Reject(message[i], index[i], _reason(elements[i]), elements[i]) for i in failed]
     places = [np.delete(np.array(column, np.int64), failed) for column in (message, index)]
-    return _merged(singles, Received(rows, _without(elements, failed), places[0], places[1], rejects))
+    return _merged(singles, Received(rows, places[0], places[1], rejects))
 
 
 def _sieve(raw: Sequence[bytes], one: Callable[[bytes], R]) -> tuple[list[R], list[int]]:
@@ -148,21 +195,11 @@ def _is_utf8(text: bytes) -> bool:
     return True
 
 
-def _without(raw: Sequence[bytes], failed: list[int]) -> Sequence[bytes]:
-    if not failed:
-        return raw
-    gone = set(failed)
-    return [text for place, text in enumerate(raw) if place not in gone]
-
-
 def _merged(singles: Received[R], elements: Received[R]) -> Received[R]:
     if not singles.rows:
         return elements
     message = np.concatenate([singles.message, elements.message])
     index = np.concatenate([singles.index, elements.index])
     order = np.argsort(message, kind="stable")
-    rows, raw = singles.rows + elements.rows, [*singles.raw, *elements.raw]
-    places = order.tolist()
-    return Received(
-        [rows[i] for i in places], [raw[i] for i in places], message[order], index[order], elements.rejects
-    )
+    rows = singles.rows + elements.rows
+    return Received([rows[i] for i in order.tolist()], message[order], index[order], elements.rejects)

@@ -34,7 +34,7 @@ class Alignment:
     >>> alignment.others("records-00") == BEFORE, alignment.others("records-01")
     (True, 70000)
     >>> alignment.tell("records-01", IDLE, 60_000)
-    >>> alignment.others("records-00"), alignment.least
+    >>> alignment.others("records-00"), alignment.slowest_but("records-01")
     (75000, 70000)
     """
 
@@ -54,14 +54,12 @@ class Alignment:
 
     def others(self, part: str) -> int:
         """How far a part may go that has nothing to say: with the slowest other, or to the greatest time."""
-        clocks = np.delete(self._table[:, 0], self._row[part])
-        slowest = int(clocks.min(initial=IDLE))
+        slowest = self.slowest_but(part)
         return slowest if slowest != IDLE else self.greatest
 
-    @property
-    def least(self) -> int:
-        """The clock of the slowest part, `IDLE` where all are."""
-        return int(self._table[:, 0].min())
+    def slowest_but(self, part: str) -> int:
+        """The clock of the slowest of the other parts, `IDLE` where there is none that waits."""
+        return int(np.delete(self._table[:, 0], self._row[part]).min(initial=IDLE))
 
     @property
     def greatest(self) -> int:

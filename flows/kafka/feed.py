@@ -9,8 +9,11 @@ readers are held up.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import groupby
+from operator import methodcaller
 from typing import Any, Protocol
 
 import numpy as np
@@ -39,6 +42,9 @@ _UNKNOWN = 10_000.0
 """Bytes that a message is taken to have before the first has come."""
 
 LOG = logging.getLogger("yiwang.kafka")
+
+_VALUE, _OFFSET, _HEADERS = methodcaller("value"), methodcaller("offset"), methodcaller("headers")
+_TOPIC, _PARTITION = methodcaller("topic"), methodcaller("partition")
 
 _OVERHEAD = 100
 """Bytes of a message beside its value, about."""
@@ -105,14 +111,15 @@ class _Queue:
     next: int
     """The offset after the last message that has come."""
     messages: list[Message] = field(default_factory=list)
-    size: float = _UNKNOWN
+    size: float = 0.0
     paused: bool = False
 
     def note(self, last: Message) -> None:
         """The last message that has come: where the next one is, and about how large they are."""
         # Not back to the last message, where the end, a mark behind it, has been told already.
         self.next = max(self.next, (last.offset() or 0) + 1)
-        self.size = (self.size + len(last.value() or b"") + _OVERHEAD) / 2
+        size = len(last.value() or b"") + _OVERHEAD
+        self.size = (self.size + size) / 2 if self.size else size
 
     @property
     def held(self) -> float:
@@ -164,14 +171,14 @@ class Feed:
         self._bound()
         if not self._queues:
             return False
-        mean = max(queue.size for queue in self._queues.values())
+        mean = max(queue.size for queue in self._queues.values()) or _UNKNOWN
         queues = self._queues
         wanted = min(AT_ONCE, int(AT_ONCE_BYTES / mean) + 1)
         found = self.reader.read(wanted)
-        for message in found:
-            queue = queues.get((message.topic(), message.partition()))  # type: ignore[arg-type]
+        for place, messages in _runs(found):
+            queue = queues.get(place)
             if queue is not None:
-                queue.messages.append(message)
+                queue.messages += messages
         for queue in queues.values():
             if queue.messages:
                 queue.note(queue.messages[-1])
@@ -219,9 +226,11 @@ class Feed:
             return None
         count = min(count, int(BLOCK_BYTES / queue.size) + 1)
         taken, queue.messages[:count] = queue.messages[:count], []
-        values = [message.value() or b"" for message in taken]
-        offsets = np.fromiter((message.offset() for message in taken), np.int64, len(taken))
-        headers = [message.headers() for message in taken]
+        values = list(map(_VALUE, taken))
+        if None in values:
+            values = [value or b"" for value in values]
+        offsets = np.fromiter(map(_OFFSET, taken), np.int64, len(taken))
+        headers = list(map(_HEADERS, taken))
         queue.size = sum(map(len, values)) / len(values) + _OVERHEAD
         arrow = frozenset(i for i, own in enumerate(headers) if own and _is_arrow(own))
         return MessageBlock(values, int(offsets[0]), arrow=arrow, offsets=offsets, headers=headers)
@@ -260,11 +269,26 @@ class Feed:
         return end if end.offset <= queue.next and now - end.asked <= FRESH else None
 
 
+def _runs(messages: list[Message]) -> Iterator[tuple[Place, list[Message]]]:
+    """Messages that follow each other and are of one partition."""
+    places: list[Any] = list(zip(map(_TOPIC, messages), map(_PARTITION, messages), strict=True))
+    start = 0
+    for place, run in groupby(places):
+        end = start + len(list(run))
+        yield place, messages[start:end]
+        start = end
+
+
 def _is_arrow(headers: Any) -> bool:  # noqa: ANN401 - a list of pairs, by the library's many spellings
-    return any(
-        name.lower() == "content-type" and (value or b"").split(b";")[0].strip().lower() == ARROW
-        for name, value in headers
-    )
+    for name, value in headers:
+        if (name == "content-type" or name.lower() == "content-type") and _names_arrow(value or b""):
+            return True
+    return False
+
+
+@lru_cache(64)
+def _names_arrow(content_type: bytes) -> bool:
+    return content_type.split(b";")[0].strip().lower() == ARROW
 
 
 def _text(value: bytes | str | None) -> str:

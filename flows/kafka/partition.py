@@ -15,6 +15,10 @@ from flows.live.run_input import GrowingFile
 from flows.wire import Kind
 from sinks.kafka_types import Place
 
+MOST_BATCHES = 8
+SHORT, LONG = 30_000, 120_000
+"""So many batches are read as one while they span less event time than this, fewer beyond that, ms."""
+
 
 class KafkaRecords:
     """The messages of a partition from any offset on; None from ``read`` means: none are here now."""
@@ -67,6 +71,7 @@ class KafkaPartition(GrowingFile):
         """``number`` counts the inputs of its part."""
         self.topic, self.partition = place
         self.gone = False
+        self._batches = 1
         self.ended_since = wall()
         self.feed = feed
         source = Input(Path(f"{self.topic}/{self.partition}.jsonl"), kind)
@@ -93,11 +98,21 @@ class KafkaPartition(GrowingFile):
     def next(self, count: int, *, decode_only: bool = False) -> Admitted[Any] | None:
         """Judge the next records; None if there are none here now, which does not mean that it has ended."""
         del decode_only
-        block = self._read(count)
+        block = self._read(count * self._batches)
         if block is None:
             return None
         self.caught_up = False
-        return self._admit(block)
+        before = self.clock
+        admitted = self._admit(block)
+        self._suit(self.clock - before)
+        return admitted
+
+    def _suit(self, passed: int) -> None:
+        """Judge more records together where they are dense in time: a batch has costs of its own."""
+        if passed < SHORT:
+            self._batches = min(2 * self._batches, MOST_BATCHES)
+        elif passed > LONG:
+            self._batches = max(self._batches // 2, 1)
 
     def look(self, now: float) -> None:
         """Note whether the brokers confirm that it has been read to its end, and since when they do."""

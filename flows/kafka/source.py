@@ -20,7 +20,7 @@ from flows.kafka.feed import Feed
 from flows.kafka.partition import KafkaPartition
 from flows.kafka.watch import Watch
 from flows.live.run_input import GrowingFile
-from flows.live.run_source import LivePart, LiveSource
+from flows.live.run_source import SPAN, LivePart, LiveSource
 from flows.pieces import BEFORE
 from flows.records import Item
 from flows.recovery.snapshots import thaw
@@ -33,7 +33,7 @@ LOG = logging.getLogger("yiwang.kafka")
 Start = Literal["earliest", "latest"]
 Gap = Literal["stop", "earliest", "latest"]
 
-AHEAD = 300_000
+AHEAD = SPAN
 """How far a partition is read ahead of the slowest of all parts, ms: what waits is kept in memory."""
 
 _OFFSET: Mapping[Kind, int] = {"readings": 0, "events": 1, "feedback": 2}
@@ -248,7 +248,7 @@ class KafkaPart(LivePart):
         return max(super().greatest, self._kafka.alignment.greatest)
 
     def _is_ahead(self, file: GrowingFile) -> bool:
-        slowest = min(self._high, self._kafka.alignment.least)
+        slowest = min(self._high, self._kafka.alignment.slowest_but(self.name))
         start = slowest if slowest != BEFORE else file.begun
         return BEFORE not in {file.clock, start} and file.clock > start + AHEAD
 

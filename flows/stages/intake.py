@@ -6,9 +6,10 @@ slice end at which they are published.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,9 @@ from indicators.early import EarlyReadings
 from indicators.plan import Plan
 from indicators.shard import Shard
 
+Columns = TypeVar("Columns", NewSeries, ReadingBatch)
+Source = tuple[str, int]
+"""A source part and the number of a partition in it."""
 Key = tuple[str, int]
 """An early indicator and the number of a metric it reads."""
 
@@ -61,7 +65,7 @@ class Intake:
         self.corrections = Corrections(plan)
         self.strays: list[Strays] = []
         self.cases: list[PlacedCase] = []
-        self.series: dict[tuple[str, int], SeriesMap] = {}
+        self.series: dict[Source, SeriesMap] = {}
         self.birth = np.empty(0, np.int64)
         self._births: dict[int, int] = {}
 
@@ -73,19 +77,31 @@ class Intake:
         if piece.notices is not None:
             self.corrections.cases(piece.notices)
 
-    def readings(self, piece: ShardPiece) -> None:
-        """Take readings and announcements from a source part."""
-        source = piece.sender, piece.partition
-        if piece.new is not None:
-            self._enrol(source, piece.new)
-        if piece.batch is not None and len(piece.batch):
-            self._park(self.series[source], piece.batch)
-        if piece.strays is not None:
-            self.strays.append(piece.strays)
-        if piece.notices is not None:
-            self.corrections.readings(piece.notices)
+    def readings(self, pieces: Iterable[ShardPiece]) -> None:
+        """Take readings and announcements from source parts, each in the order it sent them.
 
-    def _enrol(self, source: tuple[str, int], new: NewSeries) -> None:
+        Those of one partition are taken together: a series and a metric cost per call, not per row.
+        """
+        new, batches = (
+            defaultdict[Source, list[NewSeries]](list),
+            defaultdict[Source, list[ReadingBatch]](list),
+        )
+        for piece in pieces:
+            source = piece.sender, piece.partition
+            if piece.new is not None:
+                new[source].append(piece.new)
+            if piece.batch is not None and len(piece.batch):
+                batches[source].append(piece.batch)
+            if piece.strays is not None:
+                self.strays.append(piece.strays)
+            if piece.notices is not None:
+                self.corrections.readings(piece.notices)
+        for source, announced in new.items():
+            self._enrol(source, _joined(announced))
+        for source, sent in batches.items():
+            self._park(self.series[source], _joined(sent))
+
+    def _enrol(self, source: Source, new: NewSeries) -> None:
         cells = self.shard.cells.number(new.cell)
         number = np.empty(len(cells), np.int64)
         for metric in np.unique(new.metric).tolist():
@@ -227,3 +243,11 @@ class Intake:
         self.cases = list(state["cases"])
         self.series = {name: SeriesMap(*columns) for name, columns in state["series"].items()}
         self.birth = state["birth"].copy()
+
+
+def _joined(parts: list[Columns]) -> Columns:
+    """The rows of all parts, one part after the other."""
+    if len(parts) == 1:
+        return parts[0]
+    names = [field.name for field in fields(parts[0])]
+    return type(parts[0])(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))

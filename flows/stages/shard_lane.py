@@ -105,13 +105,12 @@ class ShardLane:
         for piece in pieces:
             if isinstance(piece, ControlPiece):
                 self.announced(piece.changes)
+        self.intake.readings(piece for piece in pieces if isinstance(piece, ShardPiece))
         for piece in pieces:
             if isinstance(piece, PlacedCases):
                 self.intake.placed(piece)
-            elif isinstance(piece, ShardPiece):
-                self.intake.readings(piece)
-                if self.sensing is not None and piece.new is not None:
-                    self.sensing.introduce(piece.new, self.intake.series[piece.sender, piece.partition])
+            elif isinstance(piece, ShardPiece) and self.sensing is not None and piece.new is not None:
+                self.sensing.introduce(piece.new, self.intake.series[piece.sender, piece.partition])
             self.clocks.hear(piece.sender, piece.clock)
         clock = self.clocks.least
         if clock.maximum == BEFORE:
