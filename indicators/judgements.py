@@ -52,7 +52,8 @@ class JudgeSettings:
     ``together``: moves of neighbours this far apart belong together. ``spikes`` isolated ones in a day are a
     fault. ``drift``: smoothed distance to the baseline, standard deviations; ``agreeing``: that many others
     of the tile must be ``near`` theirs. ``noise``: how long it must last. ``calm``: readings a sensor must
-    agree with itself before its fault is lifted, ``alive`` those of one that was stuck or silent.
+    agree with itself before its fault is lifted, ``alive`` those of one that was stuck or silent. ``stuck``:
+    probability of so many equal readings, by the sensor's own past.
     ``forget``: a suspect is none any more after so long without anything unusual.
     """
 
@@ -62,6 +63,7 @@ class JudgeSettings:
     near: float = 1.2
     agreeing: int = 2
     noise: int = 3_600_000
+    stuck: float = 1e-6
     calm: int = 12
     alive: int = 3
     forget: int = 3_600_000
@@ -71,7 +73,8 @@ class JudgeSettings:
 class Judgements:
     """What changed at a step, a row each, by series.
 
-    ``series`` int64; ``what`` uint8 (:class:`What`), ``kind`` uint8 (:class:`FaultKind`, of faults alone);
+    ``series`` int64; ``what`` uint8 (:class:`What`), ``kind`` uint8 (:class:`FaultKind`; of what is no
+    fault, or not yet, the one it looks like, 0 for none);
     ``since`` int64 event time at which it began, ms; ``lifted`` bool: a fault ends with this row (``what``
     and ``kind`` say what it was), readings from ``until`` on are good again (-1 while it lasts). The
     evidence: ``neighbours`` int64 other sensors of the metric in the tile, ``calm`` those of them, and of

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indicators.cross_checks import CrossChecks, Trait
-from indicators.detector import Verdicts
+from indicators.detector import BAND, Verdicts
 from indicators.detector_kinds import Kind
 from indicators.judgements import FaultKind, Judgements, JudgeSettings, What
 from indicators.neighbours import NEVER, Neighbours, SensorSeries
@@ -144,18 +144,20 @@ class SensorOrCity:
             raise ValueError(f"a judge of {len(self.series)} series got readings of shape {readings.shape}")
         impossible = (readings < self.series.low) | (readings > self.series.high)
         present, distance = self.signs.learn(readings, impossible, verdicts, slot_end)
-        moved = _moved(verdicts.kind) & (self._held.what != What.FAULT) & present
+        moved = _moved(verdicts.kind) & (np.abs(distance) >= BAND)
+        moved |= np.abs(self.signs.departure) >= self.settings.drift
+        moved &= present & (self._held.what != What.FAULT)
         rows = np.flatnonzero(moved)
         self.beside.remember(rows, distance[rows] > 0, slot_end)
         suspect = moved | (verdicts.kind >= Kind.SPIKE) | impossible | self.signs.noisy()
-        suspect |= np.abs(self.signs.departure) >= self.settings.drift
         held = self._held
         held.seen[suspect] = slot_end
         company = self._company(suspect | (held.what == What.FAULT), distance, slot_end)
         together = company.at >= slot_end - self.settings.together
         held.event_at[suspect & together] = slot_end
         kind = self._kinds(suspect, verdicts, company, slot_end)
-        return self._settle(kind, suspect, company, present, slot_end)
+        looks = self._looks(verdicts, suspect, slot_end)
+        return self._settle(kind, looks, suspect, company, present, slot_end)
 
     # -- others --------------------------------------------------------------------------------------
 
@@ -219,7 +221,7 @@ class SensorOrCity:
 
     def _stuck(self, verdicts: Verdicts) -> Bools:
         """Equal readings at a usual value that is no end of the range, of one sensor of the tile alone."""
-        flat = verdicts.kind == Kind.FLAT_LINE
+        flat = (verdicts.kind == Kind.FLAT_LINE) & (verdicts.probability <= self.settings.stuck)
         last = self.signs.last
         resting = (last == 0) | (last <= self.series.low) | (last >= self.series.high)
         still: Bools = (
@@ -241,8 +243,29 @@ class SensorOrCity:
 
     # -- what becomes of it --------------------------------------------------------------------------
 
-    def _settle(
-        self, kind: NDArray[np.uint8], suspect: Bools, company: _Company, present: Bools, now: int
+    def _looks(self, verdicts: Verdicts, suspect: Bools, now: int) -> NDArray[np.uint8]:
+        """The kind of fault each suspect looks like by itself, 0 for none: no proof, a hint."""
+        signs = self.signs
+        away = (np.abs(signs.departure) >= self.settings.drift) & (signs.leapt_at <= signs.near_at)
+        looks = np.zeros(suspect.size, np.uint8)
+        for one, like in (
+            (FaultKind.DRIFT, (verdicts.kind == Kind.DRIFT) | away),
+            (FaultKind.NOISE, (verdicts.kind == Kind.NOISE_BURST) | signs.noisy()),
+            (FaultKind.SPIKE, signs.last_spike == now),
+            (FaultKind.STUCK, verdicts.kind == Kind.FLAT_LINE),
+            (FaultKind.SILENT, verdicts.kind == Kind.SILENCE),
+        ):
+            looks[suspect & like] = one
+        return looks
+
+    def _settle(  # noqa: PLR0913, PLR0917 - what a step brought
+        self,
+        kind: NDArray[np.uint8],
+        looks: NDArray[np.uint8],
+        suspect: Bools,
+        company: _Company,
+        present: Bools,
+        now: int,
     ) -> Judgements:
         held = self._held
         faulty = held.what == What.FAULT
@@ -253,13 +276,18 @@ class SensorOrCity:
         event = suspect & ~faulty & ~new & (held.event_at == now)
         opened = suspect & (held.what == What.NOTHING)
         held.what[opened], held.since[opened] = What.UNCLEAR, now
-        held.what[event] = What.EVENT
+        held.what[event], held.kind[event] = What.EVENT, FaultKind.NONE
+        still = (looks == FaultKind.STUCK) | (looks == FaultKind.SILENT)
+        hint = (held.what == What.UNCLEAR) & (still | ((held.kind == 0) & (looks > 0)))
+        held.kind[hint] = looks[hint]
         over = (held.what > What.NOTHING) & ~faulty & (held.seen < now - self.settings.forget)
         held.what[over | lifted], held.kind[over | lifted] = What.NOTHING, FaultKind.NONE
         since = self._began(kind, now)
         held.what[new], held.kind[new], held.since[new] = What.FAULT, kind[new], since[new]
         held.good[new] = 0
-        changed = np.flatnonzero(lifted | ((held.what != before) & (held.what > What.NOTHING)))
+        changed = np.flatnonzero(
+            lifted | (((held.what != before) | (held.kind != told_kind)) & (held.what > 0))
+        )
         gone = lifted[changed]
         what = np.where(gone, np.uint8(What.FAULT), held.what[changed]).astype(np.uint8)
         shown = np.where(gone, told_kind[changed], held.kind[changed]).astype(np.uint8)

@@ -32,6 +32,7 @@ _LAYOUT: dict[str, tuple[DTypeLike, float]] = {
     "change_at": (np.int64, NEVER),
     "changes": (np.int64, 0),
     "departure": (np.float32, 0),
+    "scatter": (np.float32, 0),
     "near_at": (np.int64, NEVER),
     "leapt_at": (np.int64, NEVER),
     "usual": (np.float32, 0),
@@ -54,6 +55,9 @@ _CLIP, _LARGEST, _LEAST = np.float32(4.0), np.float32(8.0), np.float32(1e-9)
 
 RESTLESS, CALM = 3.0, 1.8
 """Size of the steps of late, in usual ones, that is noise, and that is none any more."""
+
+SCATTERED = 1.5
+"""Mean distance to the baseline, standard deviations, of what is noisy; 0.8 is usual."""
 
 ALTERNATING = -0.2
 """Product of consecutive steps over their square: -0.5 for white noise, 0 for a walk, more for a trend."""
@@ -83,9 +87,10 @@ class SensorSigns:
     expected band; ``changes`` in a row since ``change_at``. ``departure``: smoothed distance to the
     baseline in standard deviations, last small at ``near_at``; ``leapt_at`` the last leap. ``usual`` size
     of a ``step``, ``unrest`` that of late in usual ones, last small at ``calm_at``; ``turn`` and ``energy``
-    mean product of consecutive steps and mean square. ``before`` the reading before a spike at ``pending_at``
-    that may come back; ``spikes`` isolated ones, from ``first_spike`` to ``last_spike``; ``impossible_at`` the
-    last reading outside the valid range. Times are epoch ms.
+    mean product of consecutive steps and mean square; ``scatter`` smoothed distance to the baseline whatever
+    its sign. ``before`` the reading before a spike at ``pending_at`` that may come back; ``spikes`` isolated
+    ones, from ``first_spike`` to ``last_spike``; ``impossible_at`` the last reading outside the valid range.
+    Times are epoch ms.
     """
 
     readings: Ints
@@ -98,6 +103,7 @@ class SensorSigns:
     change_at: Ints
     changes: Ints
     departure: Float32s
+    scatter: Float32s
     near_at: Ints
     leapt_at: Ints
     usual: Float32s
@@ -220,13 +226,16 @@ class SensorSigns:
         self.calm_at[present & (self.unrest <= CALM)] = now
 
     def _departures(self, distance: Float32s, present: Bools, now: int) -> None:
-        self.departure += _SMOOTH * present * (np.clip(distance, -_LARGEST, _LARGEST) - self.departure)
+        held = np.clip(distance, -_LARGEST, _LARGEST)
+        self.departure += _SMOOTH * present * (held - self.departure)
+        self.scatter += _SMOOTH * present * (np.abs(held) - self.scatter)
         self.near_at[present & (np.abs(self.departure) <= NEAR)] = now
 
     def noisy(self) -> Bools:
         """Whose steps have been large and back and forth for a while."""
         shape = self.turn <= ALTERNATING * np.maximum(self.energy, _LEAST)
-        found: Bools = (self.unrest >= RESTLESS) & shape & (self.readings >= 2 * _SETTLED)
+        found: Bools = (self.unrest >= RESTLESS) & (self.scatter >= SCATTERED) & shape
+        found &= self.readings >= 2 * _SETTLED
         return found
 
 

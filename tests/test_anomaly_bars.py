@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.anomaly import judged
 from benchmarks.anomaly.city_faults import Episode, f1, macro_f1
 from benchmarks.anomaly.leaks import false_alarms, hours_to, network_alarms, read_network, windows
 from indicators.detector_kinds import Kind
+from indicators.judgements import FaultKind, What
 from sim.faults import Fault
 
 LEAKS = Path(__file__).resolve().parents[2] / "shared" / "data" / "water_leak"
@@ -36,3 +38,28 @@ def test_f1_counts_what_was_missed_and_what_was_called_so_wrongly() -> None:
     assert f1(found, Fault.STUCK) == pytest.approx(0.5)
     assert f1(found, Fault.DRIFT) == pytest.approx(2 / 3)
     assert macro_f1(found) == pytest.approx(np.mean([0.5, 2 / 3, 0, 0]))
+
+
+def test_f1_of_judgements_leaves_out_faults_that_are_not_asked_for() -> None:
+    found = [
+        judged.Verdict(Fault.STUCK, What.FAULT, FaultKind.STUCK, 1.0),
+        judged.Verdict(Fault.DRIFT, What.EVENT, FaultKind.NONE, np.nan),
+        judged.Verdict(Fault.DRIFT, What.UNCLEAR, FaultKind.DRIFT, 2.0),
+        judged.Verdict(Fault.NOISE, What.UNCLEAR, FaultKind.DRIFT, 2.0),
+    ]
+    assert judged.f1(found, Fault.DRIFT) == pytest.approx(0.5)
+    assert judged.macro_f1(found, (Fault.STUCK, Fault.DRIFT)) == pytest.approx((1 + 2 / 3) / 2)
+
+
+@pytest.mark.slow
+def test_no_event_of_any_scenario_is_judged_a_fault() -> None:
+    found = judged.hidden(sensors=800, seed=3)
+    assert found.events == []
+    assert found.planned > 0
+
+
+@pytest.mark.slow
+def test_most_clear_faults_are_judged_faults_of_their_kind() -> None:
+    found = judged.verdicts(sensors=800, seed=3)
+    sure = [v for v in found if v.fault in (Fault.SILENCE, Fault.STUCK, Fault.SPIKE)]
+    assert np.mean([v.what == What.FAULT and v.taken == judged.NAMES[v.fault] for v in sure]) >= 0.9

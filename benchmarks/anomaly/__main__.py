@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
-from benchmarks.anomaly import budgets, city_faults, cost, leaks, nab_table, pumps
+from benchmarks.anomaly import budgets, city_faults, cost, judged, leaks, nab_table, pumps
 from benchmarks.anomaly.contestants import contestants
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -89,6 +89,21 @@ def fault(_: Path, sensors: int) -> Measured:
     return Measured("\n".join(parts), missed)
 
 
+def judge(_: Path, sensors: int) -> Measured:
+    """Sensor or city: faults as they are judged, and events that must not be hidden."""
+    found = [one for seed in judged.SEEDS for one in judged.verdicts(sensors, seed)]
+    score, four = judged.macro_f1(found), judged.macro_f1(found, tuple(city_faults.NAMES))
+    remark = f"Macro-F1 {score:.3f}; without noise {four:.3f}."
+    told = table("Sensor or city: clear faults", judged.HEADER, judged.rows(found), remark)
+    played = [judged.hidden(sensors, seed) for seed in judged.SEEDS]
+    events = table("Sensor or city: all scenarios", judged.EVENT_HEADER, (one.row() for one in played))
+    missed = [f"sensor or city: macro-F1 {four:.3f}, at least 0.9"] if four < 0.9 else []
+    missed += [
+        f"seed {one.seed}: {len(one.events)} events hidden, none may be" for one in played if one.events
+    ]
+    return Measured(f"{told}\n{events}", missed)
+
+
 def budget(_: Path, sensors: int) -> Measured:
     """Budgets of false alarms."""
     found = budgets.spent(sensors)
@@ -108,6 +123,7 @@ PARTS: dict[str, tuple[Callable[[Path, int], Measured], str]] = {
     "pumps": (pump, "skab_water"),
     "leaks": (leak, "water_leak"),
     "faults": (fault, ""),
+    "judge": (judge, ""),
     "budgets": (budget, ""),
     "cost": (speed, ""),
 }

@@ -63,10 +63,10 @@ class Episode:
 def plan(
     devices: int, size: dict[Fault, tuple[tuple[float, float], tuple[float, float]]], seed: int
 ) -> FaultPlan:
-    """A fault for two in three devices, all four kinds as often, in the days after the first two weeks."""
+    """A fault for most devices, all kinds as often, in the days after the first two weeks."""
     rng = np.random.default_rng(seed)
-    n = devices // 6
-    device = rng.permutation(devices)[: 4 * n]
+    n = devices // (len(size) + 2)
+    device = rng.permutation(devices)[: len(size) * n]
     whole = FaultPlan.none()
     for number, (fault, (hours, sizes)) in enumerate(size.items()):
         begin = START + 14 * DAY_MS + rng.integers(0, 3 * DAY_MS, n)
@@ -90,15 +90,16 @@ def episodes(
     for ts, values in series.ticks(city, Spoiler(faults, sensors, seed)):
         verdicts = detector.update(values, clock.at(ts - 1))
         if ts == START + 14 * DAY_MS:
-            regular = _regular(detector.state)
+            usable = regular(detector.state)
         if ts > START + 14 * DAY_MS:
             kinds.append(verdicts.kind)
             alarms.append(verdicts.alarm)
             wrong.append(values < -9e4)
-    return list(_told(series, faults, np.array(kinds), np.array(alarms), np.array(wrong), regular))
+    return list(_told(series, faults, np.array(kinds), np.array(alarms), np.array(wrong), usable))
 
 
-def _regular(state: DetectorState) -> NDArray[np.bool_]:
+def regular(state: DetectorState) -> NDArray[np.bool_]:
+    """Which series send often, change, and are not equal for two hours by themselves."""
     often = (state.count > 0.3 * state.age) & (state.count > 2 * state.run.astype(np.int32))
     return often & (state.run_record < 24) & (state.jitter > 0)
 
