@@ -18,7 +18,9 @@ from typing import Any, Literal
 
 import bytewax.operators as op
 from bytewax.dataflow import Dataflow
+from bytewax.dataflow import Stream as Flowing
 from bytewax.inputs import Source
+from bytewax.operators import KeyedStream
 from bytewax.outputs import Sink
 
 from flows.records import Item
@@ -56,8 +58,11 @@ STEPS = (
 SCORE_STEPS = ("to_scores", "scores", "to_anomalies", "anomalies_out")
 """Ids of the steps that a flow with scores has too; ``to_scored`` comes with a tap on scored values."""
 
+SENSOR_STEPS = ("to_sensors", "sensors", "to_orders", "to_fault_alerts", "to_faults", "faults_out")
+"""Ids of the steps that a flow that judges sensors has too."""
 
-Stream = Literal["rejects", "values", "area_values", "alerts", "incidents", "scored", "anomalies"]
+
+Stream = Literal["rejects", "values", "area_values", "alerts", "incidents", "scored", "anomalies", "faults"]
 """The streams that can be tapped; ``area_values`` are the values of the area step alone, without cells.
 
 ``scored`` are the values with scores, which come with ``anomalies`` in a flow that has the sink for them.
@@ -80,7 +85,7 @@ class Tap:
 class Ends:
     """Everything the flow touches outside itself; a live engine's doors add ``taps`` and ``feedback``.
 
-    Without a sink for ``anomalies`` nothing is scored.
+    Without a sink for ``anomalies`` nothing is scored, without one for ``faults`` no sensor is judged.
     """
 
     records: Source[Item]
@@ -92,6 +97,7 @@ class Ends:
     taps: tuple[Tap, ...] = ()
     feedback: Source[Item] | None = None
     anomalies: Sink[Any] | None = None
+    faults: Sink[Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +109,7 @@ class Steps:
     areas: Callable[[Any], op.StatefulBatchLogic[Any, Any, Any]]
     incidents: Callable[[Any], op.StatefulBatchLogic[Any, Any, Any]]
     scores: Callable[[Any], op.StatefulBatchLogic[Any, Any, Any]] | None = None
+    sensors: Callable[[Any], op.StatefulBatchLogic[Any, Any, Any]] | None = None
 
 
 Keyed = tuple[str, Item]
@@ -142,6 +149,14 @@ def _by_sender(items: list[tuple[str, Item]]) -> Iterable[Keyed]:
             yield item.piece.sender, item
 
 
+def _watched(ends: Ends, steps: Steps, inputs: Flowing[Item]) -> list[KeyedStream[Any]]:
+    """The stream of those who judge sensors, if there are any."""
+    if ends.faults is None or steps.sensors is None:
+        return []
+    to_sensors = op.flat_map_batch("to_sensors", inputs, _for("shard"))  # (shard lane, ShardPiece)
+    return [op.stateful_batch("sensors", to_sensors, steps.sensors)]
+
+
 def build(ends: Ends, steps: Steps) -> Dataflow:
     """The graph; nothing runs yet."""
     flow = Dataflow("city")
@@ -154,7 +169,9 @@ def build(ends: Ends, steps: Steps) -> Dataflow:
     placed = op.stateful_batch("cases", to_cases, steps.cases)  # (case lane, Item)
     to_shards = op.flat_map_batch("to_shards", inputs, _for("shard"))  # (shard lane, ShardPiece)
     from_cases = op.flat_map_batch("shard_in", placed, _from("shard"))  # (shard lane, PlacedCases)
-    shard_in = op.merge("shards_merged", to_shards, from_cases)
+    watched = _watched(ends, steps, inputs)  # (shard lane, Item)
+    orders = [op.flat_map_batch("to_orders", one, _from("shard")) for one in watched]  # OrdersPiece
+    shard_in = op.merge("shards_merged", to_shards, from_cases, *orders)
     judged = op.stateful_batch("shards", shard_in, steps.shards)  # (shard lane, Item)
     to_areas = op.flat_map_batch("to_areas", judged, _from("area"))  # ("city", AreaPiece)
     merged = op.stateful_batch("areas", to_areas, steps.areas)  # ("city", Item)
@@ -162,7 +179,8 @@ def build(ends: Ends, steps: Steps) -> Dataflow:
     values = op.flat_map_batch("to_values", published, _out("value"))  # (part, ValueFrame)
     moves = op.flat_map_batch("to_incidents", published, _from("alert"))  # ("city", Moves)
     feedback = op.flat_map_batch("to_feedback", inputs, _for("feedback"))  # ("city", FeedbackPiece)
-    to_incidents = op.merge("incidents_in", moves, feedback)
+    wrong = [op.flat_map_batch("to_fault_alerts", one, _from("alert")) for one in watched]  # Moves
+    to_incidents = op.merge("incidents_in", moves, feedback, *wrong)
     handled = op.stateful_batch("incidents", to_incidents, steps.incidents)  # ("city", Item)
     alerts = op.flat_map_batch("to_alerts", handled, _out("alert"))  # (part, [Transition])
     incidents = op.flat_map_batch("to_incident_lines", handled, _out("incident"))  # (part, [Incident])
@@ -186,6 +204,10 @@ def build(ends: Ends, steps: Steps) -> Dataflow:
         op.output("anomalies_out", streams["anomalies"], ends.anomalies)
         if any(tap.stream == "scored" for tap in ends.taps):
             streams["scored"] = op.flat_map_batch("to_scored", scores, _out("scored"))
+    for one in watched:
+        streams["faults"] = op.flat_map_batch("to_faults", one, _out("fault"))  # ("city", [SensorFault])
+        if ends.faults is not None:
+            op.output("faults_out", streams["faults"], ends.faults)
     if any(tap.stream == "area_values" for tap in ends.taps):
         streams["area_values"] = op.flat_map_batch("to_area_values", merged, _out("value"))
     for tap in ends.taps:

@@ -192,6 +192,35 @@ class ControlPiece:
 
 
 @dataclass(frozen=True, slots=True)
+class Orders:
+    """Which readings are no longer to count, or count again: n orders, int64[n] each.
+
+    From ``effective`` on, readings of a series (``metric``, ``sensor_key``, ``cell``) with ``begin`` < ts <=
+    ``end`` do not count; ``end`` is FINAL while its sensor is held to be faulty. A later order about the same
+    ``begin`` tells where it ends.
+    """
+
+    effective: Ints
+    metric: Ints
+    sensor_key: Ints
+    cell: Ints
+    begin: Ints
+    end: Ints
+
+    def __len__(self) -> int:
+        return len(self.effective)
+
+
+@dataclass(frozen=True, slots=True)
+class OrdersPiece:
+    """From a lane that judges sensors to a shard lane; every shard lane is told of all orders."""
+
+    sender: str
+    clock: Clock
+    orders: Orders | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Moves:
     """From a lane or the area step to the incidents: transitions, and how far the sender has come.
 

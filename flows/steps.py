@@ -20,7 +20,7 @@ from flows.city_flow import Steps
 from flows.control.control_input import CONTROL
 from flows.control.editions import Editions
 from flows.explain.watch import Watch
-from flows.pieces import BEFORE, ControlPiece, Moves, PlacedCases, ShardPiece
+from flows.pieces import BEFORE, ControlPiece, Moves, OrdersPiece, PlacedCases, ShardPiece
 from flows.records import PART, Item
 from flows.recovery.cold_store import ColdStore
 from flows.recovery.file_attic import FileAttic
@@ -38,6 +38,13 @@ from flows.stages.sensor_readings import SensorReadings
 from flows.stages.shard_lane import ShardLane
 
 Batch = tuple[Iterable[Item], bool]
+
+
+def judge_of(lane: str) -> str:
+    """The name, as a sender, of who judges the sensors of a shard lane."""
+    return f"sensors-{lane}"
+
+
 CITY = "city"
 
 
@@ -61,6 +68,13 @@ class Run:
     """Windows that end later are published."""
     sensing: bool = False
     """Whether the readings of single sensors go to the scores."""
+    judging: bool = False
+    """Whether sensors are judged, and readings of faulty ones kept out of the indicators."""
+
+    @property
+    def judges(self) -> list[str]:
+        """Who judges sensors, as senders."""
+        return [judge_of(name) for name in self.lanes.shards] if self.judging else []
 
     def steps(self) -> Steps:
         """Builders for the flow."""
@@ -145,7 +159,7 @@ class ShardShell(StatefulBatchLogic[Item, Item, Any]):
         self._cold: ColdStore | None = None
         self._seq = 0
         # Until the city's beginning is known, nothing may be judged: when a lane acts would show.
-        self._held: list[ShardPiece | PlacedCases | ControlPiece] = []
+        self._held: list[ShardPiece | PlacedCases | ControlPiece | OrdersPiece] = []
         self._beginnings = Beginnings(run.sources)
         if snapshot:
             state = thaw(snapshot)
@@ -159,7 +173,7 @@ class ShardShell(StatefulBatchLogic[Item, Item, Any]):
         run = self._run
         sources = run.sources if run.editions is None else (*run.sources, CONTROL)
         attic = None if run.attic is None else FileAttic(run.attic)
-        lane = ShardLane(run.city, name, sources, run.lanes.cases, attic)
+        lane = ShardLane(run.city, name, [*sources, *run.judges], run.lanes.cases, attic)
         lane.editions = run.editions
         if run.sensing:
             lane.sensing = SensorReadings(run.city)
@@ -251,7 +265,7 @@ class IncidentsShell(StatefulBatchLogic[Item, Item, Any]):
     def __init__(self, run: Run, snapshot: bytes | None) -> None:
         """Empty, or as a snapshot left it."""
         self._run = run
-        self._step = IncidentStep(run.desk or Desk(), [*run.lanes.shards, AREAS])
+        self._step = IncidentStep(run.desk or Desk(), [*run.lanes.shards, AREAS, *run.judges])
         self._step.editions = run.editions
         if snapshot:
             self._step.restore(thaw(snapshot))

@@ -80,6 +80,11 @@ class EarlyReadings:
         self._new.append(np.stack((series, ts, value, grid)))
         self._pending = True
 
+    def leave_out(self, held: Callable[[Ints, Ints], NDArray[np.bool_]], until: int) -> None:
+        """Forget readings of before a second that do not count; ``held`` tells which by series and time."""
+        rows = np.concatenate([self._rows, *self._new], axis=1)
+        self._rows, self._new = rows[:, ~(held(rows[0], rows[1]) & (rows[3] < until))], []
+
     def judge(self, done: int, until: int) -> Judgements | None:
         """The values of all seconds ``done`` <= grid < ``until``.
 

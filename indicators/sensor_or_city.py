@@ -129,19 +129,25 @@ class SensorOrCity:
         bits = np.array([self.checks.traits.get(code, 0) for code in self.codes], np.int64)
         self._traits = bits[series.metric] if len(series) else np.empty(0, np.int64)
 
-    def update(self, readings: Floats, verdicts: Verdicts, slot_end: int) -> Judgements:
+    def update(
+        self, readings: Floats, verdicts: Verdicts, slot_end: int, due: Bools | None = None
+    ) -> Judgements:
         """Judge a closed step.
 
         Args:
             readings: float64 [S], NaN where a series has none; also those outside the valid range.
             verdicts: the detector's, of the same step.
             slot_end: end of the step, epoch ms.
+            due: bool [S], whose step ends here, where not all report equally often; of others there is
+                neither a reading nor the lack of one.
 
         Raises:
             ValueError: there are more or fewer readings than series.
         """
         if readings.shape != (len(self.series),):
             raise ValueError(f"a judge of {len(self.series)} series got readings of shape {readings.shape}")
+        others = np.empty(0, np.int64) if due is None else np.flatnonzero(~due)
+        back, good = self.signs.back[others], self._held.good[others]
         impossible = (readings < self.series.low) | (readings > self.series.high)
         present, distance = self.signs.learn(readings, impossible, verdicts, slot_end)
         moved = _moved(verdicts.kind) & (np.abs(distance) >= BAND)
@@ -157,7 +163,9 @@ class SensorOrCity:
         held.event_at[suspect & together] = slot_end
         kind = self._kinds(suspect, verdicts, company, slot_end)
         looks = self._looks(verdicts, suspect, slot_end)
-        return self._settle(kind, looks, suspect, company, present, slot_end)
+        told = self._settle(kind, looks, suspect, company, present, slot_end)
+        self.signs.back[others], self._held.good[others] = back, good
+        return told
 
     # -- others --------------------------------------------------------------------------------------
 

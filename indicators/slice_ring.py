@@ -96,10 +96,7 @@ class SliceRing:
         return (series, ts) if fresh.all() else (series[fresh], ts[fresh])
 
     def _put(self, k: int, series: Ints, ts: Ints, value: Ints) -> NDArray[np.bool_] | bool:
-        for coarse in [coarse for coarse in self._coarse if coarse[0] == -(-k // self._step)]:
-            del self._coarse[coarse]
-        self.changed.add(k)
-        self._awake.add(k)
+        self._touch(k)
         kept = self.slices.get(k)
         if kept is None:
             self.slices[k] = Slice.sorted(series, ts, value)
@@ -121,6 +118,39 @@ class SliceRing:
             np.insert(values, at, value[fresh]),
         )
         return fresh
+
+    def take_out(self, series: Ints, begin: Ints, end: Ints) -> tuple[Ints, Ints, Ints]:
+        """Remove the readings of series i in (begin[i], end[i]]; returns their series, ts and values.
+
+        ``series`` are different. What closed steps hold of them stays.
+        """
+        place = np.full(int(series.max(initial=-1)) + 2, -1, np.int64)
+        place[series] = np.arange(len(series))
+        first, last = self.number(np.array([begin.min(initial=0) + 1, end.max(initial=0)])).tolist()
+        parts = [np.empty((3, 0), np.int64)]
+        for k in sorted(k for k in self.slices if first <= k <= last):
+            old = self.slices[k].awake()
+            row = place[np.minimum(old.series, len(place) - 1)]
+            out = (row >= 0) & (old.ts > begin[row]) & (old.ts <= end[row])
+            if not out.any():
+                continue
+            parts.append(np.stack((old.series[out], old.ts[out], old.value[out])))
+            self._touch(k)
+            self._resting.discard(k)
+            if out.all():
+                del self.slices[k]
+                self._awake.discard(k)
+            else:
+                self.slices[k] = Slice.sorted(old.series[~out], old.ts[~out], old.value[~out])
+        found = np.concatenate(parts, axis=1)
+        return found[0], found[1], found[2]
+
+    def _touch(self, k: int) -> None:
+        """A slice is not what it was."""
+        for coarse in [coarse for coarse in self._coarse if coarse[0] == -(-k // self._step)]:
+            del self._coarse[coarse]
+        self.changed.add(k)
+        self._awake.add(k)
 
     def total(self, channel: Channel, low: int, high: int, size: int) -> Ints:
         """Per series the sum (or least, greatest) over slices low < k <= high: int64[size].

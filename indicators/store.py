@@ -206,6 +206,29 @@ class MetricStore:
             latest.remember(series, ts, value)
         return fresh
 
+    def take_out(self, series: Ints, begin: Ints, end: Ints) -> tuple[Ints, Ints, Ints]:
+        """Forget the readings of series i in (begin[i], end[i]]; returns their series, ts and values.
+
+        They must be no older than what late records can change. When a series was first heard of stays.
+        """
+        found = self.ring.take_out(series, begin, end)
+        self._version += 1
+        before = np.full(self.n, NEVER), np.full(self.n, NEVER)
+        before[0][series], before[1][series] = begin, end
+        for latest in self._remembered():
+            gone = np.flatnonzero((latest.ts > before[0]) & (latest.ts <= before[1]))
+            if len(gone):
+                self._look_back(latest, gone, before)
+        return found
+
+    def _look_back(self, latest: Latest, gone: Ints, without: tuple[Ints, Ints]) -> None:
+        """Let some series have the last readings that are left; ``without`` those in a span."""
+        at = self._oldest.copy()
+        lost = (at.ts > without[0]) & (at.ts <= without[1])
+        at.ts[lost], at.value[lost] = NEVER, 0
+        at.roll(self._between(self.slice_at(at.position), self.slice_at(latest.position)))
+        latest.ts[gone], latest.value[gone] = at.ts[gone], at.value[gone]
+
     def latest(self, ends: Ints) -> tuple[Ints, Ints]:
         """Time and value of each series' latest reading at each instant: two int64[len(ends), n].
 

@@ -38,6 +38,15 @@ class _Anomaly(msgspec.Struct):
     seq: int
 
 
+class _Fault(msgspec.Struct):
+    """What the order of faults of sensors needs of a line of one."""
+
+    decided_ts: int
+    sensor: str
+    metric: str
+    fault_id: str
+
+
 class _Incident(msgspec.Struct):
     """What the order of incidents needs of one."""
 
@@ -49,6 +58,7 @@ class _Incident(msgspec.Struct):
 _DECODE = msgspec.json.Decoder(Record).decode
 _DECODE_ALERT = msgspec.json.Decoder(_Alert).decode
 _DECODE_ANOMALY = msgspec.json.Decoder(_Anomaly).decode
+_DECODE_FAULT = msgspec.json.Decoder(_Fault).decode
 _DECODE_INCIDENT = msgspec.json.Decoder(_Incident).decode
 _KIND_ORDER = {kind: i for i, kind in enumerate(KINDS)}
 
@@ -64,6 +74,7 @@ class Totals:
         alerts: lines of ``alerts.jsonl``.
         incidents: lines of ``incidents.jsonl``.
         anomalies: lines of ``anomalies.jsonl``.
+        sensor_faults: lines of ``sensor_faults.jsonl``.
         rejects: lines of ``rejects.jsonl``.
         bad_transitions: those of them that are feedback which its incident refused.
     """
@@ -74,6 +85,7 @@ class Totals:
     alerts: int
     incidents: int
     anomalies: int
+    sensor_faults: int
     rejects: int
     bad_transitions: int
 
@@ -101,7 +113,8 @@ def finalise(out: Path, *, all_revisions: bool = False, keep_parts: bool = False
     ``alerts.jsonl`` is in the order (decided_ts, indicator, kind, area, alert_id, seq), ``incidents.jsonl``
     has the last state of every incident in the order (raised_ts, incident_id), ``rejects.jsonl`` is in the
     order (source, partition, offset, index), ``anomalies.jsonl``, where values were scored, in the order
-    (window_end, indicator, kind, area, anomaly_id, seq). Each file appears whole or not at all.
+    (window_end, indicator, kind, area, anomaly_id, seq), ``sensor_faults.jsonl``, where sensors were judged,
+    in the order (decided_ts, sensor, metric, fault_id). Each file appears whole or not at all.
 
     Args:
         out: the output folder.
@@ -124,6 +137,7 @@ def finalise(out: Path, *, all_revisions: bool = False, keep_parts: bool = False
         alerts = _write(out / "alerts.jsonl", _alerts(_lines(parts, "alerts")))
         incidents = _write(out / "incidents.jsonl", _latest_incidents(_lines(parts, "incidents")))
         anomalies = _write_anomalies(out)
+        faults = _write_faults(out)
         refused = _rejects(_lines(parts, "rejects"))
         rejects = _write(out / "rejects.jsonl", refused)
         values = table.result()
@@ -134,6 +148,7 @@ def finalise(out: Path, *, all_revisions: bool = False, keep_parts: bool = False
         alerts=alerts,
         incidents=incidents,
         anomalies=anomalies,
+        sensor_faults=faults,
         rejects=rejects,
         bad_transitions=sum(b'"reason":"bad_transition"' in line for line in refused),
     )
@@ -161,6 +176,17 @@ def _write_anomalies(out: Path) -> int:
         return 0
     found = ((_DECODE_ANOMALY(line), line) for line in set(_lines(parts, "anomalies")))
     return _write(path, [line for _, line in sorted((_anomaly_key(one), line) for one, line in found)])
+
+
+def _write_faults(out: Path) -> int:
+    """The file of a run that judged sensors; none of any other run stays there."""
+    path, parts = out / "sensor_faults.jsonl", out / PARTS
+    if not any(parts.glob("sensor_faults-*.jsonl")):
+        path.unlink(missing_ok=True)
+        return 0
+    found = ((_DECODE_FAULT(line), line) for line in set(_lines(parts, "sensor_faults")))
+    ordered = sorted((one.decided_ts, one.sensor, one.metric, one.fault_id, line) for one, line in found)
+    return _write(path, [line for *_, line in ordered])
 
 
 def _anomaly_key(one: _Anomaly) -> Key:

@@ -127,6 +127,10 @@ def replay(
     sensor_anomalies: Annotated[
         bool, typer.Option("--sensor-anomalies", help="With --anomaly: of every sensor too.")
     ] = False,
+    quarantine: Annotated[
+        bool,
+        typer.Option("--quarantine", help="Keep readings of faulty sensors out; writes sensor_faults.jsonl."),
+    ] = False,
     explain: Annotated[
         list[str] | None,
         typer.Option(
@@ -172,6 +176,7 @@ def replay(
         grid_code_field=code_field(grid, grid_code_field),
         out=_folder(out, "out"),
         anomaly=ScoreSettings(budget, _holidays(holidays), sensor_anomalies) if anomaly else None,
+        quarantine=ScoreSettings(budget, _holidays(holidays)) if quarantine else None,
         explain=explain or [],
         progress=sys.stderr.isatty() if progress is None else progress,
     )

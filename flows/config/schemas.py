@@ -1,7 +1,7 @@
 """The types of records and results → JSON Schemas (2020-12), one file each, as ``docs/schemas`` has them.
 
 >>> sorted(schemas())
-['alert', 'anomaly', 'event', 'feedback', 'incident', 'reading', 'reject']
+['alert', 'anomaly', 'event', 'feedback', 'incident', 'reading', 'reject', 'sensor_fault']
 """
 
 import json
@@ -12,6 +12,7 @@ import msgspec
 
 from alerts.anomalies import Anomaly
 from alerts.incident import Incident
+from alerts.sensor_faults import SensorFault
 from alerts.transitions import Transition
 from flows.wire import Reason, json_schema
 
@@ -40,6 +41,7 @@ def schemas() -> dict[str, dict[str, Any]]:
         "anomaly": _schema(Anomaly),
         "incident": _schema(Incident),
         "reject": _schema(RejectLine),
+        "sensor_fault": _schema(SensorFault),
     }
 
 
@@ -50,7 +52,7 @@ def write(folder: Path) -> None:
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     write(Path(folder))
     ...     len(list(Path(folder).glob("*.schema.json")))
-    7
+    8
     """
     folder.mkdir(parents=True, exist_ok=True)
     for name, schema in schemas().items():

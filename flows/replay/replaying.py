@@ -30,6 +30,8 @@ from flows.explain.target import targets_of
 from flows.explain.watch import watches
 from flows.inputs import Input
 from flows.pieces import BEFORE
+from flows.quarantine.entries import fault_entries
+from flows.quarantine.step import judged
 from flows.records import PART, ReplaySource
 from flows.recovery.recovery_folder import RecoveryFolder
 from flows.recovery.snapshots import COSTS, Costs
@@ -92,6 +94,7 @@ class ReplayOptions:
     grid_code_field: str | None = None
     settings: Mapping[str, float] = field(default_factory=dict)
     anomaly: ScoreSettings | None = None
+    quarantine: ScoreSettings | None = None
     progress: bool = False
     explain: list[str] = field(default_factory=list)
 
@@ -111,6 +114,7 @@ class Summary(msgspec.Struct, kw_only=True):
     windows: int = 0
     alerts: int = 0
     anomalies: int = 0
+    sensor_faults: int = 0
     seconds: float = 0.0
     decode_seconds: float = 0.0
     readings_per_second: float = 0.0
@@ -151,7 +155,8 @@ def flow_of(options: ReplayOptions, progress: Callable[[int], None]) -> Dataflow
     """The dataflow of a replay: the same graph in every process."""
     city = city_of(options)
     lanes = Lanes(lane_count(options), city.grid)
-    desk = desk_of(city, options.routing, options.sla)
+    faults = [] if options.quarantine is None else fault_entries(city)
+    desk = desk_of(city, options.routing, options.sla, faults)
     editions = Editions(city, options.indicators) if options.control is not None else None
     run = Run(
         city,
@@ -162,6 +167,7 @@ def flow_of(options: ReplayOptions, progress: Callable[[int], None]) -> Dataflow
         editions=editions,
         attic=options.out / PARTS,
         sensing=options.anomaly is not None and options.anomaly.sensors,
+        judging=options.quarantine is not None,
         shown=shown_after(options),
     )
     durable = options.recovery is not None
@@ -190,8 +196,9 @@ def flow_of(options: ReplayOptions, progress: Callable[[int], None]) -> Dataflow
         incidents=LineFiles(options.out, "incidents", [CITY], plain_line, durable=durable),
         taps=taps,
         anomalies=LineFiles(options.out, "anomalies", [CITY], plain_line, durable=durable),
+        faults=LineFiles(options.out, "sensor_faults", [CITY], plain_line, durable=durable),
     )
-    return build(ends, scored(run, options.anomaly))
+    return build(ends, judged(run, scored(run, options.anomaly), options.quarantine))
 
 
 def script_of(options: ReplayOptions) -> Script:
@@ -326,6 +333,7 @@ def _description(options: ReplayOptions) -> dict[str, Any]:
         "areas": str(options.areas and options.areas.resolve()),
         "tz": options.tz,
         "anomaly": None if options.anomaly is None else asdict(options.anomaly),
+        **({} if options.quarantine is None else {"quarantine": asdict(options.quarantine)}),
     }
 
 
@@ -367,8 +375,8 @@ def options_from(raw: dict[str, Any]) -> ReplayOptions:
         "out",
     ):
         raw[name] = None if raw[name] is None else Path(raw[name])
-    if raw["anomaly"] is not None:
-        raw["anomaly"] = ScoreSettings(**raw["anomaly"])
+    for name in ("anomaly", "quarantine"):
+        raw[name] = raw[name] and ScoreSettings(**raw[name])
     return ReplayOptions(**raw)
 
 
@@ -386,6 +394,7 @@ def _summary(options: ReplayOptions, begin: float, others_mb: float, script: Scr
         windows=found.windows,
         alerts=found.alerts,
         anomalies=found.anomalies,
+        sensor_faults=found.sensor_faults,
         seconds=seconds,
         readings_per_second=totals["readings"] / seconds if seconds else 0.0,
         peak_rss_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 + others_mb,

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from alerts.anomalies import Anomaly
 from alerts.incident import Incident
+from alerts.sensor_faults import SensorFault
 from alerts.transitions import Transition
 from flows.batches import FINAL
 from flows.decoding.record_files import SUFFIXES, RecordFile, decode
@@ -104,6 +105,11 @@ def shown_transitions(found: list[Transition], after: int) -> list[Transition]:
 def shown_incidents(found: list[Incident], after: int) -> list[Incident]:
     """The incidents that changed after an instant."""
     return [one for one in found if one.changed_ts > after]
+
+
+def shown_faults(found: list[SensorFault], after: int) -> list[SensorFault]:
+    """What is told of faults that were decided after an instant."""
+    return [one for one in found if one.decided_ts > after]
 
 
 def shown_anomalies(found: list[Anomaly], after: int) -> list[Anomaly]:

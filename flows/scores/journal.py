@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from flows.recovery.snapshots import packed, thaw
-from flows.scores.series import SeriesScores, Values
+from flows.scores.series import Values
 
 SHARE = 0.25
 """The memory is written down when the values since take this share of its size."""
@@ -22,6 +22,26 @@ _LEAST = 1 << 18
 """Bytes of values below which it is not."""
 
 _MEMORY = 0
+
+
+class Memory(Protocol):
+    """What is recovered: scores of series, or what a judge of sensors remembers."""
+
+    @property
+    def nbytes(self) -> int:
+        """What it takes, bytes."""
+
+    def state(self) -> dict[str, Any]:
+        """Plain copied arrays."""
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up a ``state()``."""
+
+    def ensure(self, n: int) -> None:
+        """Take in series up to a number of them."""
+
+    def advance(self, values: Values) -> object:
+        """Take values of consecutive ends."""
 
 
 @dataclass
@@ -33,7 +53,7 @@ class Journal:
         kept: number -> size, bytes, 0 before it is written.
     """
 
-    scores: SeriesScores
+    scores: Memory
     changed: set[int] = field(default_factory=set)
     kept: Mapping[int, int] = field(default_factory=dict)
     _since: list[Values] = field(default_factory=list)

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from alerts.thresholds import Thresholds
 from flows.batches import Ints
@@ -20,6 +21,14 @@ from indicators.shard import Shard
 from indicators.store import REFERENCE_HOLD
 from indicators.tolerance import le
 
+Held = Callable[[Ints, Ints], NDArray[np.bool_]]
+"""(series, times) of readings of one metric -> which of them do not count."""
+
+
+def _none(_metric: int) -> Held | None:
+    """All readings count."""
+    return None
+
 
 class EarlyJudge:
     """Judges ``readings`` as far as the lane's senders have come."""
@@ -29,6 +38,7 @@ class EarlyJudge:
         self.shard = shard
         self.mildest = mildest or Thresholds().mildest
         self.done = BEFORE
+        self.held: Callable[[int], Held | None] = _none
         self.readings: dict[Key, EarlyReadings] = {}
         for indicator in (p for p in plan.indicators if p.indicator.early):
             self._enrol(plan, indicator)
@@ -58,6 +68,9 @@ class EarlyJudge:
         """The values of all seconds up to an instant that are high enough for a level, by indicator."""
         found: dict[int, Early] = {}
         for (_, metric), readings in self.readings.items():
+            held = self.held(metric)
+            if held is not None:
+                readings.leave_out(held, until)
             values = readings.judge(self.done, until)
             if values is None:
                 continue
@@ -95,7 +108,7 @@ class EarlyJudge:
 
     def take_over(self, other: EarlyJudge) -> None:
         """Go on from where another judge stopped, with the readings it has for the same indicators."""
-        self.done = other.done
+        self.done, self.held = other.done, other.held
         for key, readings in self.readings.items():
             if key in other.readings:
                 readings.restore(other.readings[key].state())
@@ -109,6 +122,12 @@ class EarlyJudge:
         self.done = state["done"]
         for key, readings in self.readings.items():
             readings.restore(state["readings"][key])
+
+
+def merged_values(old: dict[int, Early], new: dict[int, Early]) -> dict[int, Early]:
+    """The values of two spans of time, the later one second."""
+    both = {**old, **new}
+    return {index: _merged(old.get(index), new[index]) if index in new else both[index] for index in both}
 
 
 def _merged(old: Early | None, new: Early) -> Early:

@@ -141,13 +141,17 @@ class IncidentStep:
         self._trimmed = state["trimmed"]
 
 
-def desk_of(city: City, routing: Path | None = None, sla: Path | None = None) -> Desk:
-    """The desk of a city, by the tables given or those shipped.
+def desk_of(
+    city: City, routing: Path | None = None, sla: Path | None = None, more: Iterable[Entry] = ()
+) -> Desk:
+    """The desk of a city, by the tables given or those shipped; ``more`` is filed besides its indicators.
 
     Raises:
         ValueError: a table cannot be used. OSError: it cannot be read.
     """
-    return Desk(entries_of(city), Routing.load(routing), ServiceLevels.load(sla), districts_of(city))
+    return Desk(
+        [*entries_of(city), *more], Routing.load(routing), ServiceLevels.load(sla), districts_of(city)
+    )
 
 
 def entries_of(city: City) -> list[Entry]:

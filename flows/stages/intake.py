@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flows.batches import FINAL, Ints, NewSeries, ReadingBatch, Strays
-from flows.pieces import PlacedCase, PlacedCases, ShardPiece
+from flows.pieces import Notices, Orders, PlacedCase, PlacedCases, ShardPiece
 from flows.stages.corrections import Corrections
 from flows.stages.parked import ParkedReadings
+from flows.stages.quarantine import Quarantine
 from indicators.cases import CaseRow
 from indicators.early import EarlyReadings
 from indicators.plan import Plan
@@ -62,6 +63,7 @@ class Intake:
         self.shard = shard
         self.early = early
         self.parked = ParkedReadings(len(plan.metrics.metrics))
+        self.quarantine = Quarantine(shard)
         self.corrections = Corrections(plan)
         self.strays: list[Strays] = []
         self.cases: list[PlacedCase] = []
@@ -134,6 +136,13 @@ class Intake:
                 if judged == m:
                     readings.add(number[part], ts[part], value[part], batch.grid[order[part]])
 
+    def orders(self, orders: Orders | None) -> None:
+        """Take orders about readings that are not to count, or count again."""
+        if orders is None:
+            return
+        self.quarantine.take(orders)
+        self.corrections.readings(Notices(orders.metric, _changed_from(orders), orders.effective))
+
     # -- taking effect -------------------------------------------------------------------------------
 
     def _born(self, cells: Ints, since: Ints) -> None:
@@ -153,7 +162,7 @@ class Intake:
     def take_timely(self, until: int) -> None:
         """Let readings in time take effect that do so by an instant."""
         for metric, (series, ts, value, effective) in self.parked.take(until):
-            self.shard.insert(metric, series, ts, value)
+            self.quarantine.insert(metric, series, ts, value)
             self._born(self.shard.stores[metric].cell[series], effective)
         kept = []
         for strays in self.strays:
@@ -197,10 +206,10 @@ class Intake:
         return sorted({*self.parked.boundaries(until), *self.corrections.boundaries(until)})
 
     def take_late(self, at: int) -> Ints:
-        """Let late records take effect; returns the cells they touch."""
-        cells = [np.empty(0, np.int64)]
+        """Let late records and orders take effect; returns the cells they touch."""
+        cells = [self.quarantine.apply(at)]
         for metric, (series, ts, value, _) in self.parked.take_late(at):
-            self.shard.insert(metric, series, ts, value)
+            self.quarantine.insert(metric, series, ts, value)
             cells.append(self.shard.stores[metric].cell[series])
             self._born(cells[-1], np.full(len(ts), at))
         kept = []
@@ -233,6 +242,7 @@ class Intake:
             "cases": list(self.cases),
             "series": {name: (s.metric.copy(), s.number.copy()) for name, s in self.series.items()},
             "birth": self.birth.copy(),
+            "quarantine": self.quarantine.state(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -243,6 +253,8 @@ class Intake:
         self.cases = list(state["cases"])
         self.series = {name: SeriesMap(*columns) for name, columns in state["series"].items()}
         self.birth = state["birth"].copy()
+        if "quarantine" in state:
+            self.quarantine.restore(state["quarantine"])
 
 
 def _joined(parts: list[Columns]) -> Columns:
@@ -251,3 +263,9 @@ def _joined(parts: list[Columns]) -> Columns:
         return parts[0]
     names = [field.name for field in fields(parts[0])]
     return type(parts[0])(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+
+def _changed_from(orders: Orders) -> Ints:
+    """The earliest time of a reading that an order can be about."""
+    found: Ints = np.where(orders.end == FINAL, orders.begin, orders.end) + 1
+    return found

@@ -28,10 +28,11 @@ from flows.pieces import (
     Clock,
     Clocks,
     ControlPiece,
+    OrdersPiece,
     PlacedCases,
     ShardPiece,
 )
-from flows.stages.early_judge import EarlyJudge
+from flows.stages.early_judge import EarlyJudge, merged_values
 from flows.stages.intake import Intake, Key
 from flows.stages.late_windows import LateWindows, cell_windows
 from flows.stages.publisher import Early, Published, Publisher, Windows
@@ -53,6 +54,8 @@ CHUNK = 4_000_000
 
 _HOUR = 3_600_000
 
+Piece = ShardPiece | PlacedCases | ControlPiece | OrdersPiece
+
 
 class ShardLane:
     """The logic of one lane, free of the engine: ``take`` pieces, get what goes out."""
@@ -73,6 +76,7 @@ class ShardLane:
         )
         self.early = EarlyJudge(city.plan, self.shard, city.thresholds.mildest)
         self.intake = Intake(city.plan, self.shard, self.early.readings)
+        self.early.held = self.intake.quarantine.held_early
         self.recent = [RecentFrames(p, self.shard) for p in city.plan.indicators]
         self.publisher = Publisher(city.plan, self._describe, None, self._ladders)
         self._alone = len(cases) == 1
@@ -96,9 +100,7 @@ class ShardLane:
         self.begin, self.closed = begin, begin - 1
         self.shard.since = since
 
-    def take(
-        self, pieces: Iterable[ShardPiece | PlacedCases | ControlPiece]
-    ) -> list[tuple[Published, AreaPiece]]:
+    def take(self, pieces: Iterable[Piece]) -> list[tuple[Published, AreaPiece]]:
         """Take pieces in order of arrival; act as far as the clocks allow, once for each edition."""
         pieces = list(pieces)
         # What changes to come judge early must be known before the readings that came with them.
@@ -107,11 +109,7 @@ class ShardLane:
                 self.announced(piece.changes)
         self.intake.readings(piece for piece in pieces if isinstance(piece, ShardPiece))
         for piece in pieces:
-            if isinstance(piece, PlacedCases):
-                self.intake.placed(piece)
-            elif isinstance(piece, ShardPiece) and self.sensing is not None and piece.new is not None:
-                self.sensing.introduce(piece.new, self.intake.series[piece.sender, piece.partition])
-            self.clocks.hear(piece.sender, piece.clock)
+            self._hear(piece)
         clock = self.clocks.least
         if clock.maximum == BEFORE:
             return []
@@ -123,6 +121,15 @@ class ShardLane:
             begun = change, self._become(change)
         return [*done, self._act(clock, begun)]
 
+    def _hear(self, piece: Piece) -> None:
+        if isinstance(piece, PlacedCases):
+            self.intake.placed(piece)
+        elif isinstance(piece, OrdersPiece):
+            self.intake.orders(piece.orders)
+        elif isinstance(piece, ShardPiece) and self.sensing is not None and piece.new is not None:
+            self.sensing.introduce(piece.new, self.intake.series[piece.sender, piece.partition])
+        self.clocks.hear(piece.sender, piece.clock)
+
     def _act(self, clock: Clock, begun: tuple[Change, Published] | None) -> tuple[Published, AreaPiece]:
         """Act up to a clock; ``begun``: the change that has just taken effect, and what it brought."""
         change, out = begun or (None, Published())
@@ -133,7 +140,7 @@ class ShardLane:
             return out, self._piece(clock, change)
         for waiting in self.waiting.values():
             waiting.judge(self.early.done, clock.maximum)
-        early = self.early.judge(clock.maximum)
+        early = self._judged_early(until, clock.maximum)
         above = self.early.areas(early)
         frames: list[AreaFrame] = []
         self.intake.take_timely(until)
@@ -147,6 +154,14 @@ class ShardLane:
             self.watch.look(self.shard, until, final=final)
         self._forget(until)
         return out, replace(self._piece(clock, change), frames=frames, early=above)
+
+    def _judged_early(self, until: int, maximum: int) -> dict[int, Early]:
+        """Early values of all seconds up to ``maximum``, each by the orders in force before it."""
+        found: dict[int, Early] = {}
+        for at in self.intake.quarantine.early_boundaries(until):
+            found = merged_values(found, self.early.judge(at + MAX_DISORDER))
+            self.intake.quarantine.apply_early(at)
+        return merged_values(found, self.early.judge(maximum))
 
     def _piece(self, clock: Clock, change: Change | None) -> AreaPiece:
         births, since = self.intake.births(), self.shard.since
@@ -195,6 +210,7 @@ class ShardLane:
         self.change, self.city, self.plan = change, city, city.plan
         self.shard.adopt(city.plan, stocks)
         self.early = EarlyJudge(city.plan, self.shard, city.thresholds.mildest)
+        self.early.held = self.intake.quarantine.held_early
         self.intake.early = self.early.readings
         self.intake.corrections.plan = city.plan
         self.recent = [RecentFrames(p, self.shard.view(p)) for p in city.plan.indicators]
@@ -269,6 +285,7 @@ class ShardLane:
         self._trimmed = until
         self.shard.forget(until)
         self.publisher.forget(until)
+        self.intake.quarantine.forget(until)
 
 
 def _for_areas(frame: Frame, layout: Layout) -> AreaFrame:

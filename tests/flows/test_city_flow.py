@@ -11,7 +11,7 @@ from bytewax.dataflow import Dataflow
 from bytewax.operators import StatefulBatchLogic
 from bytewax.testing import TestingSink, TestingSource, run_main
 
-from flows.city_flow import SCORE_STEPS, STEPS, Ends, Steps, Tap, build
+from flows.city_flow import SCORE_STEPS, SENSOR_STEPS, STEPS, Ends, Steps, Tap, build
 from flows.records import Item
 from flows.replay.replaying import ReplayOptions, flow_of
 from flows.scores.settings import ScoreSettings
@@ -48,6 +48,15 @@ def test_the_steps_of_scores_come_behind_the_frozen_ones_only_where_they_are_ask
     found = tuple(step.step_id for step in scored.substeps)
     assert found == tuple(f"city.{name}" for name in (*STEPS, *SCORE_STEPS))
     assert SCORE_STEPS == ("to_scores", "scores", "to_anomalies", "anomalies_out")
+
+
+def test_the_steps_of_judged_sensors_come_only_where_they_are_asked_for(tmp_path: Path) -> None:
+    judging = flow_of(ReplayOptions(out=tmp_path, quarantine=ScoreSettings()), lambda _: None)
+    found = {step.step_id for step in judging.substeps}
+    assert found == {f"city.{name}" for name in (*STEPS, *SENSOR_STEPS)}
+    assert (
+        *("to_sensors", "sensors", "to_orders", "to_fault_alerts", "to_faults", "faults_out"),
+    ) == SENSOR_STEPS
 
 
 def test_every_stream_is_made_by_one_step_and_used_by_another(flow: Dataflow) -> None:

@@ -123,7 +123,7 @@ def test_values_have_twelve_significant_digits_and_nan_is_null(tmp_path: Path) -
 
 def test_a_run_without_any_output_leaves_empty_files_with_their_columns(tmp_path: Path) -> None:
     prepare(tmp_path, resume=False)
-    assert finalise(tmp_path, all_revisions=True) == Totals(0, 0, 0, 0, 0, 0, 0, 0)
+    assert finalise(tmp_path, all_revisions=True) == Totals(0, 0, 0, 0, 0, 0, 0, 0, 0)
     assert pl.read_parquet(tmp_path / "indicators.parquet").columns[:3] == ["indicator", "area", "kind"]
     assert (tmp_path / "alerts.jsonl").read_bytes() == b""
     assert sorted(p.name for p in tmp_path.iterdir()) == [

@@ -1,0 +1,131 @@
+"""Sensors that are wrong: their readings leave the indicators as if they had never come, in every run."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from flows.replay.replaying import ReplayOptions, Summary, replay
+from flows.scores.settings import ScoreSettings
+
+BEGIN = 1_772_380_800_000
+"""2026-03-02 00:00 in Shanghai."""
+STEP = 300_000
+STEPS = 460
+TAPS = 7
+STUCK, FREED = 330, 400
+BURST = 420
+INDICATORS = ["water_supply.pressure_min", "water_supply.tap_quality_ratio"]
+
+
+def readings() -> list[dict[str, Any]]:
+    """Taps of one tile every five minutes; one is stuck for six hours, then all but one lose pressure."""
+    rng = np.random.default_rng(7)
+    hours = np.arange(STEPS) * STEP % 86_400_000 / 3_600_000
+    value = 0.3 - 0.03 * np.sin(hours * np.pi / 12)[:, None] + rng.normal(0, 0.004, (STEPS, TAPS))
+    value[STUCK:FREED, 2] = round(float(value[STUCK - 1, 2]), 4)
+    value[BURST : BURST + 12, 3:] -= 0.15
+    return [
+        {
+            "sensor_id": f"tap-{tap}",
+            "metric": "tap_pressure",
+            "ts": BEGIN + step * STEP + 1_000 * tap,
+            "lon": 114.3 + 0.001 * tap,
+            "lat": 30.6,
+            "value": round(float(value[step, tap]), 4),
+        }
+        for step in range(STEPS)
+        for tap in range(TAPS)
+    ]
+
+
+def write(folder: Path, rows: list[dict[str, Any]]) -> Path:
+    folder.mkdir(parents=True)
+    with (folder / "readings.jsonl").open("w") as file:
+        file.writelines(json.dumps(row) + "\n" for row in rows)
+    with (folder / "sensors.csv").open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["sensor_id", "lon", "lat", "metric"])
+        table.writerows([f"tap-{tap}", 114.3 + 0.001 * tap, 30.6, "tap_pressure"] for tap in range(TAPS))
+    return folder
+
+
+def run(city: Path, out: Path, **more: Any) -> Summary:
+    options: dict[str, Any] = {"indicators": INDICATORS, "quarantine": ScoreSettings(), **more}
+    files = [city / "readings.jsonl"]
+    return replay(ReplayOptions(readings=files, sensors=city / "sensors.csv", out=out, **options))
+
+
+def faults(out: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (out / "sensor_faults.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def taps(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write(tmp_path_factory.mktemp("city") / "taps", readings())
+
+
+@pytest.fixture(scope="module")
+def whole(taps: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("whole")
+    run(taps, out)
+    return out
+
+
+def values(out: Path) -> pl.DataFrame:
+    """What is known in the end; a row that was taken back has no value, and needs not be there."""
+    columns = ["indicator", "area", "window_end", "value", "n", "coverage"]
+    return pl.read_parquet(out / "indicators.parquet").select(columns).drop_nulls("value")
+
+
+def test_a_stuck_sensor_is_told_with_its_time_and_nobody_else_is(whole: Path) -> None:
+    found = faults(whole)
+    assert {(one["sensor"], one["fault"]) for one in found} == {("tap-2", "stuck")}
+    raised, cleared = found
+    assert (raised["transition"], cleared["transition"]) == ("raised", "cleared")
+    assert raised["until"] is None
+    assert BEGIN + STUCK * STEP - STEP <= raised["since"] < raised["decided_ts"]
+    assert BEGIN + FREED * STEP - STEP <= cleared["until"] <= BEGIN + (FREED + 1) * STEP
+    incidents = [json.loads(line) for line in (whole / "incidents.jsonl").read_text().splitlines()]
+    (own,) = [one for one in incidents if one["indicator"] == "data_quality.sensor_fault.tap_pressure"]
+    assert own["incident_id"] == raised["incident_id"]
+    assert (own["alarm"], own["name_zh"][:6], own["cell"]) == ("cleared", "传感器故障：", raised["cell"])
+    assert own["department"]
+
+
+def test_final_values_are_those_of_the_same_records_without_what_did_not_count(
+    whole: Path, tmp_path: Path
+) -> None:
+    raised, cleared = faults(whole)
+    rows = [
+        row
+        for row in readings()
+        if row["sensor_id"] != "tap-2" or not raised["since"] < row["ts"] <= cleared["until"]
+    ]
+    assert len(rows) < STEPS * TAPS
+    run(write(tmp_path / "rest", rows), tmp_path / "out", quarantine=None)
+    assert values(whole).equals(values(tmp_path / "out"))
+    revised = json.loads((whole / "summary.json").read_text())["revisions"]
+    assert revised > 0
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"batch_size": 61, "lanes": 3}, {"batch_size": 7}, {"workers": 2}],
+    ids=["lanes", "small", "processes"],
+)
+def test_batches_lanes_and_processes_change_nothing(
+    taps: Path, whole: Path, tmp_path: Path, more: dict[str, Any]
+) -> None:
+    run(taps, tmp_path, **more)
+    for name in ("sensor_faults.jsonl", "alerts.jsonl", "incidents.jsonl"):
+        assert (tmp_path / name).read_bytes() == (whole / name).read_bytes()
+    assert pl.read_parquet(tmp_path / "indicators.parquet").equals(
+        pl.read_parquet(whole / "indicators.parquet")
+    )
