@@ -7,7 +7,6 @@ came from.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Sequence
 from itertools import chain
 
@@ -19,9 +18,10 @@ from sinks.history_hours import chosen
 from sinks.kafka_sink import ID
 from sinks.kafka_types import Outgoing
 from sinks.line_files import Refused, reject_line
+from sinks.log import EventLog
 from sinks.table_file import KINDS, STATUSES, ValueFrame
 
-LOG = logging.getLogger("yiwang.kafka")
+LOG = EventLog("kafka")
 
 JSON = b"application/json"
 ARROW = b"application/vnd.apache.arrow.stream"
@@ -116,12 +116,7 @@ class DeadLetters:
         fields = msgspec.json.decode(message.value)
         if not fields["raw_base64"]:
             raise ValueError(f"{message.topic} takes no message of {len(message.value)} bytes")
-        LOG.warning(
-            "%s does not take %d bytes: the record itself is in rejects.jsonl alone; raise "
-            "max.message.bytes of the topic to 4/3 of its source's",
-            message.topic,
-            len(message.value),
-        )
+        LOG.warning("kafka.too_large", topic=message.topic, size=len(message.value))
         value = msgspec.json.encode({**fields, "raw_base64": ""})
         headers = (*message.headers, ("yiwang-raw-left-out", b"%d" % len(message.value)))
         return Outgoing(message.topic, value, message.key, headers)

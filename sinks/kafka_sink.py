@@ -12,7 +12,6 @@ sure keep the ids they have seen.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -33,8 +32,9 @@ from sinks.kafka_types import (
     Place,
 )
 from sinks.kafka_writer import KafkaWriter
+from sinks.log import EventLog
 
-LOG = logging.getLogger("yiwang.kafka")
+LOG = EventLog("kafka")
 
 ID = "ce_id"
 """Header that holds the id of a message."""
@@ -113,7 +113,7 @@ class KafkaPart(StatefulSinkPartition[Any, Snapshot]):
             self._told = {one for one in found if one is not None}
             self._told.update(one.encode() for one in state.told)
             if self._told:
-                LOG.info("%s: %d messages are there already", self.content.topics, len(self._told))
+                LOG.info("kafka.there_already", topics=self.content.topics, count=len(self._told))
         self._writer.ends.update(ends)
 
     def write_batch(self, values: list[Any]) -> None:
@@ -193,7 +193,7 @@ def patient(settings: SinkSettings, work: Callable[[], None]) -> None:
 
 def _tell(state: RetryCallState) -> None:
     if state.attempt_number == 1 and state.outcome is not None:
-        LOG.warning("waiting for Kafka / 等待 Kafka 恢复: %s", state.outcome.exception())
+        LOG.warning("kafka.sink_waiting", error=state.outcome.exception())
 
 
 def _make_missing(settings: KafkaSettings, topics: Sequence[str]) -> None:
@@ -202,7 +202,7 @@ def _make_missing(settings: KafkaSettings, topics: Sequence[str]) -> None:
     known = admin.topics()
     for topic in topics:
         if topic not in known and admin.create(topic, -1, -1):
-            LOG.warning("made the topic %s, which was not there / 已创建缺少的主题", topic)
+            LOG.warning("kafka.topic_made", topic=topic)
 
 
 def topic_ends(settings: KafkaSettings, topics: Sequence[str]) -> dict[Place, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -10,8 +9,9 @@ from typing import Any, Self
 
 from sinks.kafka_link import Error, Failure, Hearing, Producer, hint, kind_of, producer
 from sinks.kafka_types import KafkaAwayError, KafkaRefusedError, KafkaSettings, Option, Outgoing, Place
+from sinks.log import EventLog
 
-LOG = logging.getLogger("yiwang.kafka")
+LOG = EventLog("kafka")
 
 _AT_ONCE, _AT_ONCE_BYTES = 5_000, 8 << 20
 _TURN, _NOTICED = 0.2, 1.0
@@ -104,11 +104,7 @@ class KafkaWriter:
             else:
                 raise self._refused(one, error)
         if again:
-            LOG.warning(
-                "Kafka %s: a new producer goes on / 更换生产者后继续: %s",
-                self._settings.servers,
-                self._hearing.said,
-            )
+            LOG.warning("kafka.new_producer", servers=self._settings.servers, error=self._hearing.said)
             self._producer = self._make(self._settings, self._more, self._hearing)
         return again
 
@@ -133,10 +129,10 @@ class KafkaWriter:
         while busy():
             self._producer.poll(_TURN)
             if busy() and time.monotonic() - begun > _NOTICED:
-                LOG.warning("waiting for Kafka %s / 等待 Kafka 恢复: %s", self._settings.servers, self._why())
+                LOG.warning("kafka.waiting", servers=self._settings.servers, error=self._why())
                 with self._settings.waiting("kafka"):
                     self._wait_long(busy, begun)
-                LOG.warning("Kafka %s answers again / Kafka 已恢复", self._settings.servers)
+                LOG.warning("kafka.back", servers=self._settings.servers)
         self._hearing.said = ""
 
     def _wait_long(self, busy: Callable[[], bool], begun: float) -> None:

@@ -7,7 +7,6 @@ whole: its commands must be idempotent.
 
 from __future__ import annotations
 
-import logging
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
@@ -24,6 +23,8 @@ from redis.sentinel import Sentinel
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_delay, stop_never
 from tenacity.wait import wait_exponential_jitter
 
+from sinks.log import EventLog
+
 Argument = str | bytes | int | float
 Command = tuple[Argument, ...] | bytes
 """One command: its name and arguments, or, made where many are alike, its wire format (RESP)."""
@@ -34,7 +35,7 @@ Connection = Any
 Reply = Any
 """What Redis answers: bytes, int, None or lists of them."""
 
-LOG = logging.getLogger("yiwang.redis")
+LOG = EventLog("redis")
 
 _CONNECT_SECONDS = 5.0
 _LONGEST_PAUSE = 2.0
@@ -170,7 +171,7 @@ class RedisLink:
         self._sha = dict(zip(self.scripts, sha, strict=True))
         found = _run_id(info)
         if self.run_id and found != self.run_id:
-            LOG.warning("%s is another server than before: filling it again", self.shown)
+            LOG.warning("redis.refilled", server=self.shown)
             if self.refill is not None:
                 self._exchange(connection, self.refill())
         self.run_id = found
@@ -190,7 +191,7 @@ class RedisLink:
     def _tell(self, stack: ExitStack, state: RetryCallState) -> None:
         if state.attempt_number == 1 and state.outcome is not None:
             stack.enter_context(self.waiting("redis"))
-            LOG.warning("waiting for %s: %s", self.shown, state.outcome.exception())
+            LOG.warning("redis.waiting", server=self.shown, error=state.outcome.exception())
 
 
 def _passes_by(error: BaseException) -> bool:

@@ -58,7 +58,7 @@ def families(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Family]:
     }
     with redis_server() as redis:
         config = msgspec.convert({**raw, "redis": {"url": redis.url}}, Configuration)
-        engine = Asked(config, say=lambda _: None)
+        engine = Asked(config)
         engine.wall = engine.until_read
         engine.run()
         return {family.name: family for source in engine.sources for family in source()}

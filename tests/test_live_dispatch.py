@@ -34,7 +34,7 @@ class Running:
     """An engine in a thread of its own."""
 
     def __init__(self, config: Configuration) -> None:
-        self.engine = Engine(config, say=lambda _: None)
+        self.engine = Engine(config)
         self.summary: list[RunSummary] = []
         self._thread = threading.Thread(target=lambda: self.summary.append(self.engine.run()))
         self._thread.start()

@@ -146,7 +146,7 @@ def test_files_that_grow_by_fits_give_what_a_replay_of_them_gives(
     for left in (17, 8, 0):
         wall = feeder.until(left)
         config = settings(city, tmp_path, recovery=str(tmp_path / "state"), batch_size=batch)
-        feeder.engine = Engine(config, say=lambda _: None, wall=wall)
+        feeder.engine = Engine(config, wall=wall)
         summary = feeder.engine.run()
     assert summary.received == summary.accepted + summary.duplicates + sum(summary.rejected.values())
     counted = json.loads((whole / "summary.json").read_text())
@@ -301,7 +301,7 @@ def test_an_engine_without_recovery_sets_earlier_lines_aside(tmp_path: Path) -> 
         },
         Configuration,
     )
-    engine = Engine(config, say=lambda _: None)
+    engine = Engine(config)
     engine.stop.asked = True
     engine.run()
     (kept,) = (tmp_path / "out").glob("alerts.before-*.jsonl")

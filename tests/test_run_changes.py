@@ -24,6 +24,7 @@ from flows.live.run import Engine
 from flows.live.run_workers import Supervisor, Worker
 from flows.replay.replaying import replay
 from sinks.history_hours import KEY
+from sinks.log import collected
 from tests.replays import MORNING, make_city, replay_options
 
 MINUTE = 60_000
@@ -145,8 +146,9 @@ class Hand:
             "history": {"folder": str(self.work / "history")},
         }
         config = msgspec.convert(raw, Configuration)
-        self.engine = Engine(config, say=self.said.append, wall=self.wall)
-        self.engine.run()
+        self.engine = Engine(config, wall=self.wall)
+        with collected() as self.said:
+            self.engine.run()
 
     def table(self) -> pl.DataFrame:
         files = sorted((self.work / "history").glob("date=*/hour=*/*.parquet"))
@@ -260,7 +262,7 @@ def test_a_hangup_of_several_processes_reaches_those_that_listen() -> None:
         "signal.pause()",
     )
     code = "\n".join(lines)
-    supervisor = Supervisor(Configuration(), lambda _: None)
+    supervisor = Supervisor(Configuration())
     for number in range(2):
         popen = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
         assert popen.stdout is not None

@@ -1,7 +1,6 @@
 """``yiwang doctor``: what is set up wrongly, in Chinese or English, as a table or JSON."""
 
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -59,11 +58,13 @@ def doctor(
     if config is None and kafka is None and redis is None:
         message = "there is nothing to look at; give --config city.toml, --kafka HOST:PORT or --redis URL"
         raise typer.BadParameter(message, param_hint="--config")
+    from sinks.log import language_of_environment
+
     findings = list(_findings(config, kafka, redis, probe=not no_probe))
     if as_json:
         typer.echo(json.dumps([asdict(one) for one in findings], ensure_ascii=False))
     else:
-        Console().print(_table(findings, lang or _language()))
+        Console().print(_table(findings, lang or language_of_environment()))
     if any(one.state == "wrong" for one in findings):
         raise typer.Exit(1)
 
@@ -79,12 +80,6 @@ def _findings(
     except ConfigurationError as error:
         return unreadable(config, error.faults)
     return examine(found, probe=probe)
-
-
-def _language() -> Language:
-    """The language of the environment."""
-    named = next((os.environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if os.environ.get(name)), "")
-    return "zh" if named.lower().startswith("zh") else "en"
 
 
 def _table(findings: "list[Finding]", lang: Language) -> Table:

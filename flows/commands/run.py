@@ -10,10 +10,13 @@ from rich.console import Console
 from flows.commands.replay import summary_table
 from flows.config.file import ConfigurationError, load
 from flows.replay.failures import root
+from sinks.log import EventLog, configure
 
 if TYPE_CHECKING:
     from flows.config.configuration import Configuration
     from flows.live.run_totals import RunSummary
+
+LOG = EventLog("run")
 
 EPILOG = """Examples:
 
@@ -96,7 +99,8 @@ def run(
     summary = perform(settings)
     if as_json:
         typer.echo(msgspec.json.encode(summary))
-    Console(stderr=True).print(summary_table(msgspec.to_builtins(summary), settings.city.tz))
+    if settings.log.format == "console":
+        Console(stderr=True).print(summary_table(msgspec.to_builtins(summary), settings.city.tz))
 
 
 def perform(settings: "Configuration") -> "RunSummary":
@@ -104,21 +108,26 @@ def perform(settings: "Configuration") -> "RunSummary":
     from flows.live.run import Engine
     from flows.live.run_workers import Supervisor
 
-    console = Console(stderr=True, highlight=False)
-
-    def say(text: str) -> None:
-        console.print(text, markup=False, soft_wrap=True)
-
+    configure(settings.log.format, settings.log.language, settings.log.level, settings.city.tz)
     several = settings.engine.workers > 1
     try:
-        return Supervisor(settings, say).run() if several else Engine(settings, say=say).run()
+        summary = Supervisor(settings).run() if several else Engine(settings).run()
     except ValueError as error:
-        _fail(error, 2)
+        _fail(error, 2, settings.log.format)
     except (OSError, RuntimeError) as error:
         cause = root(error)
         if not isinstance(cause, (OSError, ValueError, MemoryError)):
             raise
-        _fail(cause, 1)
+        _fail(cause, 1, settings.log.format)
+    rejected = sum(summary.rejected.values())
+    LOG.info(
+        "run.stopped",
+        received=summary.received,
+        accepted=summary.accepted,
+        duplicates=summary.duplicates,
+        rejected=rejected,
+    )
+    return summary
 
 
 def _text(path: Path | None) -> str | None:
@@ -129,6 +138,9 @@ def _texts(paths: list[Path] | None) -> list[str] | None:
     return [str(path) for path in paths] if paths else None
 
 
-def _fail(error: BaseException, code: int) -> Never:
+def _fail(error: BaseException, code: int, form: str = "console") -> Never:
+    if form == "json":
+        LOG.error("run.failed", error=error)
+        raise typer.Exit(code) from error
     Console(stderr=True).print(f"Error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
     raise typer.Exit(code) from error

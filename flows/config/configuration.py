@@ -20,6 +20,9 @@ from flows.config.option_types import (
     Holidays,
     Kind,
     Lanes,
+    LogFormat,
+    LogLanguage,
+    LogLevel,
     Name,
     NotNegative,
     Port,
@@ -298,6 +301,27 @@ class AnomalySection(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     ] = False
 
 
+class LogSection(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """What the engine says on stderr, and how.
+
+    日志：写到标准错误输出的内容与格式。
+    """
+
+    format: Annotated[
+        LogFormat,
+        _about(
+            "Lines for people, or one JSON object a line.",
+            "console：供人阅读；json：每行一个 JSON 对象。",
+            "json",
+        ),
+    ] = "console"
+    language: Annotated[
+        LogLanguage | None,
+        _about("Language of messages; without: that of the environment.", "消息语言；缺省按系统环境。", "zh"),
+    ] = None
+    level: Annotated[LogLevel, _about("The least that is told.", "最低级别。", "warning")] = "info"
+
+
 class Configuration(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """A whole ``city.toml``; paths are relative to the folder of the file."""
 
@@ -309,6 +333,7 @@ class Configuration(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     prometheus: PrometheusSection = msgspec.field(default_factory=PrometheusSection)
     history: HistorySection = msgspec.field(default_factory=HistorySection)
     anomaly: AnomalySection = msgspec.field(default_factory=AnomalySection)
+    log: LogSection = msgspec.field(default_factory=LogSection)
 
 
 PATHS = (

@@ -6,6 +6,9 @@ from msgspec import Meta
 
 Kind = Literal["cell", "community", "street", "district", "city"]
 Holidays = Literal["none", "cn"]
+LogFormat = Literal["console", "json"]
+LogLanguage = Literal["zh", "en"]
+LogLevel = Literal["debug", "info", "warning", "error"]
 ClockMode = Literal["wall", "source"]
 
 Name = Annotated[str, Meta(min_length=1)]

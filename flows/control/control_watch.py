@@ -31,6 +31,9 @@ from flows.records import Item
 from flows.recovery.snapshots import freeze, thaw
 from flows.replay.failures import noted
 from indicators.catalogue import CatalogueError
+from sinks.log import EventLog
+
+LOG = EventLog("control")
 
 LOOK_EVERY = 1.0
 """Seconds between two looks at the files; what changed must look the same twice, or it is being written."""
@@ -179,18 +182,18 @@ class WatchPart(StatefulSourcePartition[Item, bytes]):
             self._refuse(faults)
         elif change is None:
             if asked:
-                self._source.say("control: the files are as they were")
+                LOG.info("control.unchanged")
         else:
             if self._source.journal is not None:
                 self._source.journal.add(change)
             at = datetime.fromtimestamp(change.effective / 1000, UTC).isoformat()
-            self._source.say(f"control: change {change.number} counts for windows that end after {at}")
+            LOG.info("control.changed", number=change.number, at=at)
         return change
 
     def _refuse(self, faults: Sequence[str]) -> None:
         for fault in faults:
-            self._source.say(fault)
-        self._source.say("control: these files are refused whole; what was in force stays so")
+            LOG.warning("control.fault", fault=fault)
+        LOG.warning("control.refused")
 
     def next_awake(self) -> datetime | None:
         """Soon."""
@@ -216,7 +219,6 @@ class Watched(FixedPartitionedSource[Item, bytes]):
         only: patterns of the indicators to compute.
         reached: the greatest event time so far, ms, BEFORE where there is none.
         stopped, finished: whether the engine was told to stop; whether its records have ended.
-        say: where to tell of changes and of what is refused.
         journal: where changes are written down; None: nowhere.
         built: told the part when it is there.
     """
@@ -228,7 +230,6 @@ class Watched(FixedPartitionedSource[Item, bytes]):
     reached: Callable[[], int]
     stopped: Callable[[], bool]
     finished: Callable[[], bool]
-    say: Callable[[str], None]
     wall: Callable[[], float]
     hangup: Hangup = field(default_factory=Hangup)
     journal: Journal | None = None

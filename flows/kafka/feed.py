@@ -8,7 +8,6 @@ readers are held up.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -25,6 +24,7 @@ from flows.decoding.record_files import Block
 from flows.kafka.watch import FRESH, End
 from sinks.kafka_link import Failure
 from sinks.kafka_types import Message, Place, Trouble
+from sinks.log import EventLog
 
 ARROW = b"application/vnd.apache.arrow.stream"
 """Content type of messages that are Arrow IPC streams (C-2.1)."""
@@ -41,7 +41,7 @@ BLOCK_BYTES = 2 << 20
 _UNKNOWN = 10_000.0
 """Bytes that a message is taken to have before the first has come."""
 
-LOG = logging.getLogger("yiwang.kafka")
+LOG = EventLog("kafka")
 
 _VALUE, _OFFSET, _HEADERS = methodcaller("value"), methodcaller("offset"), methodcaller("headers")
 _TOPIC, _PARTITION = methodcaller("topic"), methodcaller("partition")
@@ -200,7 +200,7 @@ class Feed:
             if trouble.place is not None and trouble.kind != "away":
                 self.troubles[trouble.place] = trouble
             elif trouble.kind != "away":
-                LOG.warning("Kafka: %s", trouble.text)
+                LOG.warning("kafka.trouble", error=trouble.text)
         self.reader.troubles.clear()
 
     def _bound(self) -> None:
@@ -246,7 +246,7 @@ class Feed:
             try:
                 self.reader.commit(offsets)
             except Failure as error:
-                LOG.info("offsets could not be committed for lag dashboards: %s", error)
+                LOG.info("kafka.not_committed", error=error)
 
     def empty(self) -> list[Place]:
         """The partitions of which nothing is here: those that may be at their ends."""

@@ -8,7 +8,6 @@ process runs it. Offsets are in the snapshot; those committed to the group are f
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -27,8 +26,9 @@ from flows.recovery.snapshots import thaw
 from flows.replay.failures import noted
 from flows.wire import Kind
 from sinks.kafka_types import KafkaAwayError, Place, Trouble
+from sinks.log import EventLog
 
-LOG = logging.getLogger("yiwang.kafka")
+LOG = EventLog("kafka")
 
 Start = Literal["earliest", "latest"]
 Gap = Literal["stop", "earliest", "latest"]
@@ -114,7 +114,7 @@ class KafkaPart(LivePart):
                 for number in there.get(topic, []):
                     self._take_up(kind, (topic, number))
         except KafkaAwayError as error:
-            LOG.info("%s", error)
+            LOG.info("kafka.not_open", error=error)
             return self._begun
         self._begun, self._there = True, there
         return True
@@ -158,7 +158,7 @@ class KafkaPart(LivePart):
         partition = self._add(kind, place, None)
         # One that comes while we run has nothing that we should not read.
         partition.go_to(high if self._kafka.start == "latest" and not self._begun else low)
-        LOG.info("%s is read from offset %d on / 从位点 %d 开始读取", partition.name, partition.offset, low)
+        LOG.info("kafka.partition", partition=partition.name, offset=partition.offset)
 
     def _add(self, kind: Kind, place: Place, state: dict[str, Any] | None) -> KafkaPartition:
         number = len(self._files)
@@ -191,7 +191,7 @@ class KafkaPart(LivePart):
                 f"{partition.name} may not be read: {trouble.text}; give the user the right to read it"
             )
         else:
-            LOG.warning("%s: %s", partition.name, trouble.text)
+            LOG.warning("kafka.partition_trouble", partition=partition.name, error=trouble.text)
 
     def _check(self, partition: KafkaPartition, low: int, high: int) -> None:
         """Go on only where a partition still has what comes next."""
@@ -203,23 +203,14 @@ class KafkaPart(LivePart):
         self._or_stop(f"{what}: records were deleted before they were read, or the topic was made anew")
         found = low if self._kafka.on_gap == "earliest" else high
         self.skipped += max(found - wanted, 0)
-        LOG.error(
-            "%s; going on from %d as [kafka] on_gap says / 位点 %d 已不存在，按 on_gap 从 %d 继续",
-            what,
-            found,
-            wanted,
-            found,
-        )
+        LOG.error("kafka.gap", error=what, offset=found)
         partition.go_to(found)
 
     def _lose(self, partition: KafkaPartition, why: str) -> None:
         self._or_stop(f"{partition.name} is gone ({why}); offset {partition.offset} came next")
         partition.gone = partition.ended = True
         self._station.feed.leave(partition.place)
-        LOG.error(
-            "%s is gone; the others go on, as [kafka] on_gap says / 分区已消失，按 on_gap 继续其余分区",
-            partition.name,
-        )
+        LOG.error("kafka.partition_gone", partition=partition.name)
 
     def _or_stop(self, what: str) -> None:
         self.gaps += 1

@@ -6,7 +6,6 @@ its end only while a broker keeps saying so.
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -16,8 +15,9 @@ from typing import Protocol
 
 from flows.replay.failures import noted
 from sinks.kafka_types import KafkaAwayError, KafkaRefusedError, KafkaSettings, Place, Topic
+from sinks.log import EventLog
 
-LOG = logging.getLogger("yiwang.kafka")
+LOG = EventLog("kafka")
 
 FRESH = 5.0
 """Seconds for which a broker's word on the end of a partition holds (R5)."""
@@ -107,14 +107,14 @@ class Watch:
                     self.ask()
                 except KafkaAwayError as error:
                     if self.away is None:
-                        LOG.warning("waiting for Kafka / 等待 Kafka 恢复: %s", error)
+                        LOG.warning("kafka.waiting", servers=self.settings.servers, error=error)
                         waiting.enter_context(self.settings.waiting("kafka"))
                         self.away = self.wall()
                 except KafkaRefusedError as error:
-                    LOG.warning("%s", error)
+                    LOG.warning("kafka.refused", error=error)
                 else:
                     if self.away is not None:
-                        LOG.warning("Kafka %s is back / Kafka 已恢复", self.settings.servers)
+                        LOG.warning("kafka.back", servers=self.settings.servers)
                         waiting.close()
                     self.away = None
                 self._stop.wait(ASK_EVERY)

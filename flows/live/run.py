@@ -5,7 +5,6 @@ Configuration ─▶ ReplayOptions (city, lanes, recovery) ─▶ dataflow with 
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -48,6 +47,7 @@ from sinks.history_hours import HOUR
 from sinks.kafka_link import check
 from sinks.kafka_sink import SinkSettings
 from sinks.line_files import LineFiles, plain_line, reject_line
+from sinks.log import EventLog
 from sinks.nowhere import Nowhere
 from sinks.prometheus import Ready, Source, served
 from sinks.prometheus_alerts import AlertCounter, AlertFigures, IncidentGauge, RefusalCounter
@@ -56,6 +56,8 @@ from sinks.prometheus_dispatch import DispatchQueues
 from sinks.prometheus_values import Latest, RevisionCounter, Revisions, ValueGauges
 from sinks.prometheus_waiting import Waits
 from sinks.redis_keys import Keys
+
+LOG = EventLog("run")
 
 
 @dataclass(slots=True)
@@ -66,7 +68,6 @@ class Engine:
         process: its number; with ``ports``, of one of several that find each other there.
         ports: of all processes; without, this is the only one and makes folders and Redis ready itself.
         shared: the file of the `Alignment` of all processes.
-        say: told once where things are.
         parts: the parts of the record source that this process runs.
     """
 
@@ -74,7 +75,6 @@ class Engine:
     process: int = 0
     ports: list[int] | None = None
     shared: Path | None = None
-    say: Callable[[str], None] = lambda text: print(text, file=sys.stderr)  # noqa: T201
     stop: Stop = field(default_factory=Stop)
     wall: Callable[[], float] = time.time
     parts: list[LivePart] = field(default_factory=list)
@@ -92,7 +92,7 @@ class Engine:
         begin = time.monotonic()
         with ExitStack() as stack:
             if self.ports is None:
-                self.config, _ = prepared(self.config, stack, self.say)
+                self.config, _ = prepared(self.config, stack)
             options = options_of(self.config)
             redis = self.config.redis.url
             city = city_of(options, base(options))
@@ -101,12 +101,12 @@ class Engine:
             if self.config.prometheus.port is not None:
                 port = self.config.prometheus.port + self.process
                 stack.enter_context(served(sources, self.config.prometheus.host, port, ready))
-                self.say(f"metrics: http://{self.config.prometheus.host}:{port}/metrics")
+                LOG.info("run.metrics", url=f"http://{self.config.prometheus.host}:{port}/metrics")
             self.stop.waits = self.waits
             stack.enter_context(self.stop.by_signals())
             stack.enter_context(self.hangup.by_signal())
             if self.ports is None:
-                self.say("running; SIGTERM or Ctrl-C stops it")
+                LOG.info("run.started")
             number = None if self.ports is None else self.process
             run_flow(flow, options.recovery, options.snapshot_every, number, self.ports)
             if not self.parts:
@@ -201,7 +201,6 @@ class Engine:
             self._reached(options),
             self.stop,
             lambda: bool(self.parts) and all(part.finished for part in self.parts),
-            self.say,
             self.wall,
             self.hangup,
             journal_of(options.recovery),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,10 @@ from flows.records import PART
 from flows.recovery.recovery_folder import RecoveryFolder
 from flows.replay.replaying import ReplayOptions, lane_count
 from flows.scores.settings import ScoreSettings
+from sinks.log import EventLog
 from sinks.redis_server import embedded_server
+
+LOG = EventLog("run")
 
 
 def options_of(config: Configuration) -> ReplayOptions:
@@ -113,9 +115,7 @@ def parts_of(config: Configuration, options: ReplayOptions) -> tuple[str, ...]:
     return tuple(f"records-{number:02d}" for number in range(lane_count(options)))
 
 
-def prepared(
-    config: Configuration, stack: ExitStack, say: Callable[[str], None]
-) -> tuple[Configuration, list[int]]:
+def prepared(config: Configuration, stack: ExitStack) -> tuple[Configuration, list[int]]:
     """Make folders and Redis ready, once for all processes of a run.
 
     Returns:
@@ -137,7 +137,7 @@ def prepared(
         begin(options)
     if config.redis.url == "embedded":
         url = stack.enter_context(embedded_server()).url
-        say(f"redis: {url}")
+        LOG.info("run.redis", url=url)
         config = msgspec.structs.replace(config, redis=msgspec.structs.replace(config.redis, url=url))
     return config, held
 

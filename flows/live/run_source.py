@@ -7,7 +7,6 @@ on as soon as nothing that belongs before the last record can be on its way.
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -24,6 +23,9 @@ from flows.live.run_input import GrowingFile
 from flows.pieces import BEFORE, MAX_DISORDER, Clock, FeedbackPiece
 from flows.records import PART, Item, ReplayPart, ReplaySource
 from flows.replay.failures import noted
+from sinks.log import EventLog
+
+LOG = EventLog("registry")
 
 POLL = 0.05
 """Seconds between two looks at files without new records."""
@@ -207,10 +209,10 @@ class LivePart(ReplayPart):
         try:
             registry, problems = read_registry(self._live.sensors, self._live.city.calendar.zone.key)
         except (ValueError, OSError) as error:
-            print(f"{self._live.sensors}: {error}; the registry read before stays in force", file=sys.stderr)  # noqa: T201
+            LOG.warning("registry.kept", file=self._live.sensors, error=error)
             return
         for problem in problems:
-            print(f"{self._live.sensors}: {problem}", file=sys.stderr)  # noqa: T201
+            LOG.warning("registry.problem", file=self._live.sensors, problem=problem)
         roll = self._roll = Roll.of(registry, self._live.city.grid)
         for file in self._files:
             if isinstance(file.door, ReadingAdmission):

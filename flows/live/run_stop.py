@@ -7,7 +7,6 @@ second signal ─▶ exit at once; recovery covers it
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import threading
@@ -16,9 +15,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
+from sinks.log import EventLog
 from sinks.prometheus_waiting import KNOWN, Waits
 
-LOG = logging.getLogger("yiwang.run")
+LOG = EventLog("run")
 
 DRAIN = 10.0
 """Seconds in which a stop must be done."""
@@ -79,12 +79,5 @@ def _end_at_once(number: int, frame: FrameType | None) -> None:
 
 def _give_up(seconds: float, waits: Waits | None) -> None:
     whom = ", ".join(name for name in KNOWN if waits and waits.longest(name)) or "a slow step"
-    LOG.error(
-        "not stopped in order within %g s: waiting for %s; ending, recovery goes on from the last point"
-        " / 未能在 %g 秒内有序停止（等待 %s），直接退出，下次从恢复点继续",
-        seconds,
-        whom,
-        seconds,
-        whom,
-    )
+    LOG.error("run.not_stopped", seconds=seconds, whom=whom)
     os._exit(1)

@@ -12,7 +12,6 @@ import signal
 import sys
 import threading
 import time
-import traceback
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,10 @@ from flows.kafka.source import GapError
 from flows.live.run import Engine
 from flows.replay.failures import FIRST, root, told
 from flows.replay.worker import Report
+from sinks.log import EventLog, configure
 from sinks.prometheus_waiting import KNOWN
+
+LOG = EventLog("run")
 
 BEAT = 1.0
 """Seconds between two signs of life."""
@@ -39,7 +41,9 @@ def main() -> None:
     report = Report()
     config = msgspec.convert(order["config"], Configuration)
     number, shared = int(sys.argv[1]), Path(order["shared"])
-    engine = Engine(config, number, order["ports"], shared, lambda text: report.say({"said": text}))
+    log = config.log
+    configure(log.format, log.language, log.level, config.city.tz, process=number)
+    engine = Engine(config, number, order["ports"], shared)
     signal.signal(signal.SIGTERM, lambda *_: engine.stop.ask())
     signal.signal(signal.SIGHUP, engine.hangup.ask)
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -47,11 +51,11 @@ def main() -> None:
     try:
         summary = engine.run()
     except BaseException as error:  # noqa: BLE001 - the engine panics where another process died
+        cause = root(FIRST[0] if FIRST else error)
         if FIRST or isinstance(error, Exception):
-            cause = root(FIRST[0] if FIRST else error)
             kind = "final" if isinstance(cause, (ValueError, GapError)) else "work"
             report.say({"failed": {"kind": kind, "message": told(cause)}})
-        traceback.print_exc()
+        LOG.failed("run.process_failed", cause, kind=type(cause).__name__)
         sys.stderr.flush()
         # What is left of the engine after a failure may hang.
         os._exit(1)

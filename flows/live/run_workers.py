@@ -11,7 +11,6 @@ waits for a server that is away.
 from __future__ import annotations
 
 import json
-import logging
 import os
 import selectors
 import signal
@@ -20,7 +19,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import reduce
@@ -36,8 +35,9 @@ from flows.live.run_options import options_of, parts_of, prepared
 from flows.live.run_stop import DRAIN
 from flows.live.run_totals import RunSummary, together
 from flows.replay.processes import free_ports
+from sinks.log import EventLog
 
-LOG = logging.getLogger("yiwang.run")
+LOG = EventLog("run")
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 """Seconds before all are started again; doubled each time."""
@@ -63,20 +63,18 @@ class Worker:
     spoke: bool = False
     _rest: bytes = b""
 
-    def hear(self, say: Callable[[str], None]) -> bool:
+    def hear(self) -> bool:
         """Take in what it says; False when it will say no more."""
         if self.popen.stdout is None:
             return False
         data = os.read(self.popen.stdout.fileno(), 1 << 16)
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
-            self._take(json.loads(line), say)
+            self._take(json.loads(line))
         return bool(data)
 
-    def _take(self, said: dict[str, Any], say: Callable[[str], None]) -> None:
+    def _take(self, said: dict[str, Any]) -> None:
         self.heard, self.spoke = time.monotonic(), True
-        if "said" in said:
-            say(f"process {self.number}: {said['said']}")
         if "alive" in said:
             self.age, self.waits = said["alive"]["age"], said["alive"]["waits"]
         if "done" in said:
@@ -103,11 +101,9 @@ class Supervisor:
 
     Args:
         config: with ``engine.workers`` above 1.
-        say: told where things are.
     """
 
     config: Configuration
-    say: Callable[[str], None]
     restarts: int = 0
     _asked: bool = False
     _workers: list[Worker] = field(default_factory=list)
@@ -124,10 +120,10 @@ class Supervisor:
             ChildProcessError: the processes did not end in order.
         """
         with ExitStack() as stack:
-            config, held = prepared(self.config, stack, self.say)
+            config, held = prepared(self.config, stack)
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="yiwang-")))
             stack.enter_context(self._by_signals())
-            self.say(f"running in {config.engine.workers} processes; SIGTERM or Ctrl-C stops them")
+            LOG.info("run.started_several", processes=config.engine.workers)
             pause = FIRST_PAUSE
             while True:
                 begun = time.monotonic()
@@ -146,7 +142,7 @@ class Supervisor:
 
     def _wait(self, why: str, pause: float) -> None:
         self.restarts += 1
-        LOG.error("%s; all are started again in %g s / 全部进程将在 %g 秒后重启", why, pause, pause)
+        LOG.error("run.restarting", why=why, seconds=pause)
         end = time.monotonic() + pause
         while time.monotonic() < end and not self.stopping():
             time.sleep(0.05)
@@ -167,7 +163,7 @@ class Supervisor:
                 selector.register(worker.popen.stdout or 0, selectors.EVENT_READ, worker)
             while selector.get_map():
                 for key, _ in selector.select(_LOOK):
-                    if not key.data.hear(self.say):
+                    if not key.data.hear():
                         selector.unregister(key.fileobj)
                         if key.data.done is None:
                             return self._why(key.data)
@@ -200,7 +196,7 @@ class Supervisor:
         for one in self._workers:
             with selectors.DefaultSelector() as selector:
                 selector.register(one.popen.stdout or 0, selectors.EVENT_READ)
-                while selector.select(max(end - time.monotonic(), 0.0)) and one.hear(self.say):
+                while selector.select(max(end - time.monotonic(), 0.0)) and one.hear():
                     pass
 
     @contextmanager

@@ -53,9 +53,12 @@ from indicators.catalogue import Catalogue
 from indicators.metrics import Metrics
 from indicators.plan import Plan
 from sinks.line_files import LineFiles, plain_line, reject_line
+from sinks.log import EventLog
 from sinks.outputs import finalise, prepare
 from sinks.redis_server import embedded_server
 from sinks.table_file import PARTS, ValueTable
+
+LOG = EventLog("registry")
 
 RECOVERY_LANES = 4
 """Lanes of a run that can be resumed; more processes than that find no work."""
@@ -254,7 +257,7 @@ def roll_of(options: ReplayOptions, grid: CellSystem) -> Roll:
         return Roll.empty()
     registry, problems = read_registry(options.sensors, options.tz)
     for problem in problems:
-        print(f"{options.sensors}: {problem}", file=sys.stderr)  # noqa: T201
+        LOG.warning("registry.problem", file=options.sensors, problem=problem)
     return Roll.of(registry, grid)
 
 

@@ -325,7 +325,7 @@ def test_a_file_that_does_not_only_grow_is_an_error_that_says_so(tmp_path: Path,
             part.next_batch()
 
 
-def test_a_registry_that_changes_is_taken_over(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_registry_that_changes_is_taken_over(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path, sensors = tmp_path / "r.jsonl", tmp_path / "sensors.csv"
     sensors.write_text("sensor_id,lon,lat\na,114.3,30.6\n")
     bare = '{"sensor_id":"%s","metric":"gas_lel","value":1.5,"ts":%d}\n'
@@ -336,7 +336,7 @@ def test_a_registry_that_changes_is_taken_over(tmp_path: Path, capsys: pytest.Ca
         assert part.totals()["rejected"] == {"unknown_location": 1}
         sensors.write_text("sensor_id\nb\n")
         drained(part)
-        assert "stays in force" in capsys.readouterr().err
+        assert "stays in force" in caplog.text
         sensors.write_text("sensor_id,lon,lat\nb,114.3,30.6\n")
         add(path, bare % ("b", NOON + 1))
         drained(part)

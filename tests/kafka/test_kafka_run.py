@@ -69,7 +69,7 @@ def run_until_read(engine: Engine, topics: Topics) -> RunSummary:
 def test_topics_give_what_a_replay_of_their_partitions_gives(
     city: Path, topics: Topics, whole: Path, tmp_path: Path, lanes: int
 ) -> None:
-    engine = Engine(topics.settings(city, tmp_path, clock="source", lanes=lanes), say=lambda _: None)
+    engine = Engine(topics.settings(city, tmp_path, clock="source", lanes=lanes))
     summary = run_until_read(engine, topics)
     counted = json.loads((whole / "summary.json").read_text())
     names = ("received", "accepted", "rejected", "duplicates", "late", "readings", "events")
