@@ -137,7 +137,7 @@ def _unpacked(
     message: list[int] = []
     index: list[int] = []
     for number in again:
-        elements = _elements(messages[number])
+        elements = elements_of(messages[number])
         if isinstance(elements, Reason):
             rejects.append(Reject(number, 0, elements, messages[number]))
             continue
@@ -147,17 +147,23 @@ def _unpacked(
     return raw, message, index
 
 
-def _elements(message: bytes) -> list[bytes] | Reason:
+def elements_of(message: bytes) -> list[bytes] | Reason:
+    """The elements of a message that is an array, or why there are none.
+
+    Follows from the bytes alone: where the parser gives up, as it does at a depth that moves with the call
+    stack, or at a fault that may lie behind that depth, the brackets decide.
+
+    >>> elements_of(b'[{"a":1}, 2]'), elements_of(b"[1")
+    ([b'{"a":1}', b'2'], <Reason.BAD_JSON: 'bad_json'>)
+    """
     if message.lstrip()[:1] != b"[":
         return _reason(message)
     if len(message) > MAX_MESSAGE:
         return Reason.TOO_LARGE
     try:
         return list(map(bytes, _elements_of(message)))
-    except RecursionError:
-        return _deep_elements(message)
-    except msgspec.DecodeError:
-        return Reason.BAD_JSON
+    except (msgspec.DecodeError, RecursionError):
+        return _deep_elements(message) if too_deep(message) else Reason.BAD_JSON
 
 
 def _deep_elements(message: bytes) -> list[bytes] | Reason:

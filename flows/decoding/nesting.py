@@ -31,14 +31,14 @@ def split_array(text: bytes) -> list[bytes]:
     """Return the elements of a JSON array by its brackets and commas alone; nothing is validated.
 
     >>> split_array(b'[{"a": ","}, [1, 2]]')
-    [b'{"a": ","}', b' [1, 2]']
+    [b'{"a": ","}', b'[1, 2]']
     """
     body = text.strip()
     depths = _depths(body)
     bare = np.frombuffer(_blank_strings(body), np.uint8)
     commas = np.flatnonzero((bare == ord(",")) & (depths == 1)).tolist()
     cuts = [0, *commas, len(body) - 1]
-    return [body[start + 1 : end] for start, end in pairwise(cuts)]
+    return [body[start + 1 : end].strip() for start, end in pairwise(cuts)]
 
 
 def _blank_strings(text: bytes) -> bytes:

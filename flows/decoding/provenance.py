@@ -8,15 +8,12 @@ from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from typing import Any, Generic, Self, TypeVar
 
-import msgspec
-
 from flows.batches import Ints, NewSeries, Rejected, Strays
 from flows.decoding.columns import Reject
-from flows.decoding.nesting import split_array
+from flows.decoding.json_records import elements_of
+from flows.wire import Reason
 
 Batch = TypeVar("Batch")
-
-_elements = msgspec.json.Decoder(list[msgspec.Raw]).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +115,8 @@ def json_records(messages: Sequence[bytes]) -> Callable[[int, int], bytes]:
 
     @lru_cache(maxsize=1)  # rejects of one array come one after the other
     def elements(message: int) -> list[bytes]:
-        try:
-            return list(map(bytes, _elements(messages[message])))
-        except RecursionError:
-            return split_array(messages[message])
+        found = elements_of(messages[message])
+        return [] if isinstance(found, Reason) else found
 
     def raw(message: int, index: int) -> bytes:
         whole = messages[message]

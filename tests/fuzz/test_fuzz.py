@@ -137,3 +137,17 @@ def test_a_bomb_of_zeros_is_passed_over_in_bounded_memory() -> None:
     packed = gzip.compress(b"\x00" * (64 << 20)) + gzip.compress(b'\n{"a":1}\n')
     assert TARGETS["lines_gz"].run([b" " + packed]) == ["1 blocks"]
     assert len(packed) < 100_000
+
+
+@pytest.mark.parametrize("frames", [0, 200, 500])
+def test_an_array_with_a_fault_at_any_depth_is_judged_by_its_bytes_alone(frames: int) -> None:
+    def below(message: bytes, left: int) -> list[str]:
+        return below(message, left - 1) if left else json_messages("readings", [message])
+
+    good = b'{"sensor_id":"s","metric":"m","value":1,"ts":1}'
+    found = {
+        depth: below(b"[" + good + b',{"x":' + b"[" * depth + b"x" + b"]" * depth + b"}]", frames)
+        for depth in (0, 100, 254, 255, 300, *range(380, 1_010), 3_000)
+    }
+    assert {depth for depth, said in found.items() if said == ["bad_json"]} == {0, 100, 254}
+    assert {said[0] for depth, said in found.items() if depth > 254} == {"accepted+bad_json"}
