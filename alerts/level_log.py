@@ -12,6 +12,7 @@ forgetting the far past is dropping it.
 
 from bisect import bisect_left
 from dataclasses import dataclass
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
@@ -96,13 +97,14 @@ class LevelLog:
 
     def state(self) -> dict[str, Any]:
         """Columns ``end, row, level, since`` as arrays, sorted by (end, row)."""
-        empty = np.empty(0, np.int64), np.empty(0, np.uint8), np.empty((0, self.width), np.int64)
+        if not self._undos:
+            return _nothing(self.width)
         sizes = [undo.rows.size for undo in self._undos]
         return {
             "end": np.repeat([undo.end for undo in self._undos], sizes).astype(np.int64),
-            "row": np.concatenate([empty[0], *(u.rows for u in self._undos)]),
-            "level": np.concatenate([empty[1], *(u.level for u in self._undos)]),
-            "since": np.concatenate([empty[2], *(u.since for u in self._undos)]),
+            "row": np.concatenate([u.rows for u in self._undos]),
+            "level": np.concatenate([u.level for u in self._undos]),
+            "since": np.concatenate([u.since for u in self._undos]),
         }
 
     @classmethod
@@ -113,3 +115,14 @@ class LevelLog:
         for end, part in zip(ends.tolist(), np.split(np.arange(state["end"].size), first[1:]), strict=False):
             log.record(end, state["row"][part], state["level"][part], state["since"][part])
         return log
+
+
+@lru_cache(maxsize=8)
+def _nothing(width: int) -> dict[str, Any]:
+    """The state of a log without changes, one for all: a snapshot holds one thing once."""
+    return {
+        "end": np.empty(0, np.int64),
+        "row": np.empty(0, np.int64),
+        "level": np.empty(0, np.uint8),
+        "since": np.empty((0, width), np.int64),
+    }

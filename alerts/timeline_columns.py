@@ -19,6 +19,8 @@ def pack(timelines: Mapping[int, Timeline]) -> dict[str, Any]:
     >>> columns["hold"].tolist(), columns["value"].tolist(), unpack(columns)[3] == one
     ([[3, 2, 1000, 1000]], [7.5], True)
     """
+    if not timelines:
+        return _NONE
     lines = sorted(timelines.items())
     facts = [(row, fact) for row, line in lines for fact in line.facts]
     return {
@@ -49,3 +51,10 @@ def _alert(alert: Alert) -> tuple[int, ...]:
 
 def _table(width: int, records: Iterable[tuple[int, ...]]) -> np.ndarray[Any, np.dtype[np.int64]]:
     return np.array(list(records), _INT).reshape(-1, width)
+
+
+_NONE: dict[str, Any] = {
+    **{name: _table(width, ()) for name, width in (("hold", 4), ("mark", 5), ("fact", 5), ("alert", 7))},
+    "value": np.empty(0, np.float64),
+}
+"""The columns of no timeline, one for all: most indicators have none, and a snapshot holds one thing once."""

@@ -59,6 +59,16 @@ class City:
             steps.append(COUNTED_EVERY)
         return tuple(sorted({step for step in steps if plan.indicator.hop_ms % step}))
 
+    @cached_property
+    def _hops(self) -> list[int]:
+        return sorted({p.indicator.hop_ms for p in self.plan.indicators})
+
+    def due(self, closed: int) -> int:
+        """Before when no window ends, once all up to an instant are closed; the instant itself: unknown."""
+        if self.first is not None or abs(closed) >= np.iinfo(np.int64).max:
+            return closed
+        return min((self.calendar.next_end(closed, hop) for hop in self._hops), default=closed)
+
     def beat(self, plan: IndicatorPlan) -> tuple[int, tuple[int, ...]]:
         """What tells when windows of an indicator are closed: the hop, and what `reached` depends on."""
         return plan.indicator.hop_ms, self._steps.get(plan.index, ())

@@ -22,6 +22,8 @@ from indicators.slices import Ints
 
 Floats = NDArray[np.float64]
 
+_NEVER = int(np.iinfo(np.int64).max)
+
 
 @dataclass(frozen=True, slots=True)
 class Judgements:
@@ -73,12 +75,13 @@ class EarlyReadings:
         self.window = max(n.window or plan.indicator.window_ms for n in plan.aggregates(code))
         self._rows = np.empty((4, 0), np.int64)
         self._new: list[Ints] = []
-        self._pending = False
+        self._soonest = _NEVER
+        """No reading that has not been judged is of an earlier second."""
 
     def add(self, series: Ints, ts: Ints, value: Ints, grid: Ints) -> None:
         """Take readings in arrival order."""
         self._new.append(np.stack((series, ts, value, grid)))
-        self._pending = True
+        self._soonest = min(self._soonest, int(grid.min(initial=_NEVER)))
 
     def leave_out(self, held: Callable[[Ints, Ints], NDArray[np.bool_]], until: int) -> None:
         """Forget readings of before a second that do not count; ``held`` tells which by series and time."""
@@ -90,15 +93,14 @@ class EarlyReadings:
 
         A second that ends at ``until`` waits: a partition that has come there may still have readings of it.
         """
-        if self.hold:
+        if self.hold and self._new:
             self._rows = self._sorted()
             self._rows = self._rows[:, self._rows[1] > done - self.hold]
-            return None
-        if not self._pending:
+        if self.hold or until <= self._soonest:
             return None
         series, ts, value, grid = rows = self._sorted()
         due = (grid >= done) & (grid < until)
-        self._pending = bool((grid >= until).any())
+        self._soonest = int(grid[grid >= until].min(initial=_NEVER))
         found = self._values(series, ts, value, grid, due) if due.any() else None
         self._rows = rows[:, (ts > until - self.window) | (grid >= until)]
         return found
@@ -126,6 +128,8 @@ class EarlyReadings:
 
     def _sorted(self) -> Ints:
         """All readings by (series, ts), in order of arrival where these are equal."""
+        if not self._new:
+            return self._rows
         rows = np.concatenate([self._rows, *self._new], axis=1)
         self._new = []
         return rows[:, np.lexsort((rows[1], rows[0]))]
@@ -180,11 +184,13 @@ class EarlyReadings:
 
     def state(self) -> dict[str, Any]:
         """Plain arrays."""
-        return {"rows": np.concatenate([self._rows, *self._new], axis=1), "pending": self._pending}
+        return {"rows": np.concatenate([self._rows, *self._new], axis=1), "pending": self._soonest < _NEVER}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take up a ``state()``."""
-        self._rows, self._pending = state["rows"].copy(), state["pending"]
+        # They may not be in order, and which second comes next is looked for when it is asked for.
+        self._rows, self._new = np.empty((4, 0), np.int64), [state["rows"].copy()]
+        self._soonest = -_NEVER if state["pending"] else _NEVER
 
 
 def _area(node: Node, reduced: dict[Node, Floats], size: int) -> Floats:

@@ -58,6 +58,7 @@ class AreaStep:
         self._ahead: list[Change] = []
         self.begin = FINAL
         self.closed = BEFORE
+        self._due = BEFORE
         self._queued: list[_Queued] = []
         self._early: list[tuple[int, EarlyValues]] = []
         self._blanks: dict[int, Frame] = {}
@@ -122,7 +123,7 @@ class AreaStep:
         """Build what depends on the catalogue anew."""
         city = self._edition(change)
         self.change, self.city, self.plan, self._begun = change, city, city.plan, begun
-        self._blanks, self._valued = {}, {}
+        self._blanks, self._valued, self._due = {}, {}, BEFORE
         self._empty = _empty(city, self._empty.since)
 
     def _ladders(self, indicator: Indicator) -> LocalLadders | None:
@@ -191,11 +192,15 @@ class AreaStep:
                 queued = _Queued(queued.edition, part_of(frame, 0, cut))  # noqa: PLW2901
             due.setdefault(frame.frame.index, []).append(queued)
         self._queued = kept
+        idle = until < self._due
         for plan in self.plan.indicators:
+            if idle and plan.index not in early and plan.index not in due:
+                continue
             now, early[plan.index] = early.get(plan.index, Early.none()).split(early_before)
             frames = [q.frame for q in due.get(plan.index, [])]
             self._close_indicator(plan, until, frames, now, out)
         self.closed = max(self.closed, until)
+        self._due = self._due if idle else self.city.due(self.closed)
 
     def _close_indicator(
         self, plan: IndicatorPlan, until: int, frames: list[AreaFrame], early: Early, out: Published

@@ -1,0 +1,133 @@
+"""Whether the memory of a live engine stays flat over a week of event time.
+
+    python benchmarks/memory_week.py --sensors 300 --days 9
+
+A simulated city with its cases is written to Arrow and JSON lines and followed by ``yiwang run`` on the
+records' own clock, as fast as it goes, with everything a live engine keeps: recovery points, Redis, metrics.
+Its resident memory and its watermark are looked at four times a second; the table shows every day's median.
+The first days fill what is kept on purpose (readings for two days, cases for seven, hours of the week); from
+``--after`` on the median of a day must stay within 5 % of that of the first such day. What grows on purpose
+for longer is told by how much a series has gained: histories of 28 days are a few bytes a window and series.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from flows.config.configuration import Configuration
+from sim.city import START
+from sim.simulation import Simulation
+from sinks.redis_server import embedded_server
+from tests.kafka.live_engine import LiveEngine
+
+LOOK = 0.25
+BAR = 0.05
+DAY = 86_400.0
+_LONGEST = 3_000.0
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Event time (s since the beginning) and resident memory (MB)."""
+
+    at: float
+    memory: float
+
+
+def watched(engine: LiveEngine, wanted: int) -> list[Look]:
+    """Looks at an engine until it has read so many records.
+
+    Raises:
+        RuntimeError: it failed, or takes too long.
+    """
+    looks, begun, read = list[Look](), time.monotonic(), 0.0
+    while read < wanted:
+        if engine.process is None or engine.process.poll() is not None:
+            raise RuntimeError(engine.said())
+        time.sleep(LOOK)
+        found = engine.metrics()
+        at = found.get("yiwang_watermark_timestamp_seconds", 0.0) - START / 1000
+        memory = found.get("process_resident_memory_bytes", 0.0) / 1e6
+        if at > 0 and memory:
+            looks.append(Look(at, memory))
+        read = sum(value for name, value in found.items() if name.startswith("yiwang_records_total"))
+        if time.monotonic() - begun > _LONGEST:
+            raise RuntimeError(f"{read:,.0f} of {wanted:,} records after {_LONGEST:g} s")
+    return looks
+
+
+def by_day(looks: list[Look]) -> dict[int, tuple[float, float, float]]:
+    """Median, least and greatest memory of every day of event time, MB."""
+    days: dict[int, list[float]] = {}
+    for one in looks:
+        days.setdefault(int(one.at // DAY) + 1, []).append(one.memory)
+    return {day: (statistics.median(own), min(own), max(own)) for day, own in sorted(days.items())}
+
+
+def config_of(folder: Path, url: str) -> Configuration:
+    """An engine that follows the files of a city."""
+    city = folder / "city"
+    raw: dict[str, Any] = {
+        "city": {"sensors": str(city / "sensors.csv"), "areas": str(city / "areas.geojson")},
+        "files": {"readings": [str(city / "readings.arrow")], "events": [str(city / "events.jsonl")]},
+        "engine": {"out": str(folder / "out"), "recovery": str(folder / "state"), "clock": "source"},
+        "redis": {"url": url},
+    }
+    return msgspec.convert(raw, Configuration)
+
+
+def main(
+    sensors: Annotated[int, typer.Option(help="Devices in the city.")] = 300,
+    days: Annotated[float, typer.Option(help="Days of event time.")] = 9.0,
+    after: Annotated[int, typer.Option(help="The day with which the others are compared.")] = 2,
+    seed: Annotated[int, typer.Option(help="Seed of the city.")] = 1,
+    to: Annotated[Path | None, typer.Option("--json", help="Write the figures there too.")] = None,
+) -> None:
+    """Watch the memory of an engine; exit code 1 if it is not flat."""
+    with tempfile.TemporaryDirectory(prefix="yiwang-bench-") as text, embedded_server() as server:
+        folder = Path(text)
+        made = Simulation(seed, sensors, START, days * 24).write(folder / "city", file_format="arrow")
+        engine = LiveEngine(config_of(folder, server.url), folder)
+        begun = time.monotonic()
+        engine.start()
+        try:
+            looks = watched(engine, made.readings + made.events)
+        finally:
+            engine.kill()
+        seconds = time.monotonic() - begun
+    found = by_day(looks)
+    base = found[after][0]
+    lines = Table("day", "median MB", "least", "greatest", f"beside day {after}", box=box.MARKDOWN)
+    for column in lines.columns[1:]:
+        column.justify = "right"
+    for day, (median, least, most) in found.items():
+        lines.add_row(
+            str(day), f"{median:,.1f}", f"{least:,.1f}", f"{most:,.1f}", f"{median / base - 1:+.1%}"
+        )
+    Console(width=110).print(lines)
+    apart = {day: median / base - 1 for day, (median, _, _) in found.items() if day >= after}
+    told = {"sensors": sensors, "days": days, "seconds": round(seconds, 1), "base_mb": base}
+    told["greatest_change"] = max(apart.values(), key=abs)
+    print(json.dumps(told | {"median_mb": {day: row[0] for day, row in found.items()}}))  # noqa: T201
+    if to is not None:
+        to.write_text(json.dumps(told) + "\n")
+    raise typer.Exit(int(abs(told["greatest_change"]) > BAR))
+
+
+if __name__ == "__main__":
+    typer.run(main)
