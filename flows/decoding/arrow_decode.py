@@ -16,7 +16,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from flows.decoding.arrow_rows import row_texts
+from flows.decoding.arrow_rows import TooLargeError, row_texts
+from flows.decoding.arrow_sizes import MAX_COLUMNS, MAX_UNPACKED, unpacked_size
 from flows.decoding.columns import (
     BAD,
     FAULTS,
@@ -53,13 +54,19 @@ def decode_stream(message: bytes, number: int, kind: Kind) -> tuple[list[Any], l
     """Decode one Arrow IPC stream, message ``number`` of its block; row i of the stream has index i.
 
     Returns the columns of each of its record batches, and the rejects. A stream that cannot be read, or
-    breaks off, is refused whole as ``bad_json``, one of more than ``MAX_ROWS`` rows as ``too_large``.
+    breaks off, is refused whole as ``bad_json``, one of more than ``MAX_ROWS`` rows, of more than
+    ``MAX_COLUMNS`` columns, that unpacks to more than ``MAX_UNPACKED`` bytes, or whose refused rows would
+    make more than ``MAX_SHOWN`` bytes as ``too_large``.
     """
     try:
+        if unpacked_size(message) > MAX_UNPACKED:
+            return [], [Reject(number, 0, Reason.TOO_LARGE, message)]
         batches = _stream_batches(message)
         if sum(batch.num_rows for batch in batches) > MAX_ROWS:
             return [], [Reject(number, 0, Reason.TOO_LARGE, message)]
         return _decode_batches(batches, number, kind)
+    except TooLargeError:
+        return [], [Reject(number, 0, Reason.TOO_LARGE, message)]
     except _UNREADABLE:
         return [], [Reject(number, 0, Reason.BAD_JSON, message)]
 
@@ -80,6 +87,8 @@ def _stream_batches(message: bytes) -> list[pa.RecordBatch]:
     batches: list[pa.RecordBatch] = []
     rows = 0
     with pa.ipc.open_stream(message) as reader:
+        if len(reader.schema) > MAX_COLUMNS:
+            raise TooLargeError(f"{len(reader.schema)} columns; at most {MAX_COLUMNS} are read")
         for batch in reader:
             batch.validate()
             for column in batch.columns:

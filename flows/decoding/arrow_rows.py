@@ -9,6 +9,15 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+MAX_TEXT = 1 << 16
+"""Longest text of a column that is shown of a refused row, in bytes."""
+MAX_SHOWN = 64 << 20
+"""Most bytes of all refused rows of a batch together: a few bytes of a dictionary may stand in every row."""
+
+
+class TooLargeError(Exception):
+    """What was asked for takes more room than is allowed."""
+
 
 def stream_row(message: bytes, row: int) -> bytes:
     """One row of an Arrow IPC stream that could be decoded, as a JSON object.
@@ -29,11 +38,20 @@ def stream_row(message: bytes, row: int) -> bytes:
 
 
 def row_texts(batch: pa.RecordBatch, rows: NDArray[np.int64]) -> list[bytes]:
-    """The given rows as JSON objects; what JSON has no form for is shown as text."""
-    names = batch.schema.names
-    columns = [[_plain(column[row]) for row in rows.tolist()] for column in batch.columns]
-    records = zip(*columns, strict=True) if columns else iter([()] * len(rows))
-    return [_object(dict(zip(names, record, strict=True))) for record in records]
+    """The given rows as JSON objects; what JSON has no form for is shown as text.
+
+    Raises:
+        TooLargeError: they take more than ``MAX_SHOWN`` bytes.
+    """
+    names, columns = batch.schema.names, batch.columns
+    texts, room = list[bytes](), MAX_SHOWN
+    for row in rows.tolist():
+        text = _object({name: _plain(column[row]) for name, column in zip(names, columns, strict=True)})
+        room -= len(text)
+        if room < 0:
+            raise TooLargeError(f"refused rows of more than {MAX_SHOWN} bytes")
+        texts.append(text)
+    return texts
 
 
 def _object(record: dict[str, Any]) -> bytes:
@@ -41,12 +59,25 @@ def _object(record: dict[str, Any]) -> bytes:
 
 
 def _plain(value: pa.Scalar) -> Any:  # noqa: ANN401  # any value of Arrow
+    if pa.types.is_nested(value.type):
+        return f"not shown: {value.type}"
+    if (cut := _cut(value)) is not None:
+        return cut
     try:
         plain = value.as_py()
         msgspec.json.encode(plain, enc_hook=str)
     except Exception:  # noqa: BLE001  # evidence only: a strange value must not stop the flow
         return _mended(value)
     return plain
+
+
+def _cut(value: pa.Scalar) -> str | None:
+    """The beginning of a text that is too long to be shown, None for anything else."""
+    content = value.value if isinstance(value, pa.DictionaryScalar) else value
+    if not isinstance(content, pa.BinaryScalar) or not content.is_valid:
+        return None
+    text = content.as_buffer()
+    return bytes(text[:MAX_TEXT]).decode(errors="replace") + "..." if text.size > MAX_TEXT else None
 
 
 def _mended(value: pa.Scalar) -> str:

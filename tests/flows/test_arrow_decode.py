@@ -12,6 +12,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from flows.decoding.arrow_decode import decode_batch
+from flows.decoding.arrow_rows import MAX_TEXT
+from flows.decoding.arrow_sizes import MAX_COLUMNS, MAX_UNPACKED, unpacked_size
 from flows.decoding.decode import Readings, decode_events, decode_feedback, decode_readings
 from flows.wire import MAX_MESSAGE, Kind
 from tests.flows.wire_readings import GOOD, READINGS, Json, encoded, rows_of, spoiled
@@ -212,3 +214,45 @@ def test_rejected_rows_are_shown_whatever_their_types(kind: pa.DataType) -> None
     assert [json.loads(reject.raw) for reject in rejects] == [
         {"sensor_id": "", "metric": "m", "value": 1.0, "ts": 1}
     ]
+
+
+def refused(message: bytes) -> list[str]:
+    columns, rejects = decode_readings([message], arrow=(0,))
+    assert len(columns) == 0
+    assert all(len(reject.raw) <= len(message) + MAX_TEXT for reject in rejects)
+    return [reject.reason.value for reject in rejects]
+
+
+@pytest.mark.parametrize("coded", [False, True])
+def test_a_bomb_of_compressed_buffers_is_refused_before_it_is_unpacked(coded: bool) -> None:  # noqa: FBT001
+    column: Any = pa.array(["x" * (1 << 20)] * 300, pa.large_string())
+    batch = pa.record_batch({"note": column.dictionary_encode() if coded else column})
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, batch.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+        writer.write_batch(batch)
+    message = sink.getvalue()
+    assert len(message) < 1 << 20
+    assert unpacked_size(message) > (1 << 20 if coded else MAX_UNPACKED)
+    before = pa.default_memory_pool().max_memory()
+    pa.default_memory_pool().release_unused()
+    assert refused(message)[0] == ("bad_field" if coded else "too_large")  # 1 MB is no bomb
+    assert coded or pa.default_memory_pool().max_memory() == before
+
+
+def test_a_stream_of_many_columns_is_refused_whole() -> None:
+    row = {f"c{number}": [1] for number in range(MAX_COLUMNS)}
+    assert refused(stream_of(pa.record_batch({**row, "more": [1]}))) == ["too_large"]
+    good = {"sensor_id": ["s"], "metric": ["m"], "value": [1.0], "ts": [0]}
+    fitting = {name: row[name] for name in list(row)[: MAX_COLUMNS - 4]} | good
+    assert len(decode_readings([stream_of(pa.record_batch(fitting))], arrow=(0,))[0]) == 1
+
+
+def test_a_text_that_stands_in_every_refused_row_does_not_fill_memory() -> None:
+    text = pa.array(["x" * (1 << 20)])
+    rows = pa.DictionaryArray.from_arrays(pa.array(np.zeros(2_000, np.int32)), text)
+    assert refused(stream_of(pa.record_batch({"note": rows}))) == ["too_large"]
+    (reject,) = decode_readings([stream_of(pa.record_batch({"note": rows[:1]}))], arrow=(0,))[1]
+    assert len(reject.raw) < MAX_TEXT + 100
+    deep = pa.record_batch({"value": [[1] * 1000]})
+    (reject,) = decode_readings([stream_of(deep)], arrow=(0,))[1]
+    assert reject.raw == b'{"value":"not shown: list<item: int64>"}'
