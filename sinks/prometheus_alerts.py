@@ -32,7 +32,6 @@ class AlertFigures:
 
     Attributes:
         themes: theme of each indicator.
-        district: incident -> the id of the district it lies in.
         decidable: event time (ms) at which a transition was decided, and whether early -> when the record
             that made it so came (seconds since 1970), None where that is not known.
         now: event time that counts as now, seconds.
@@ -40,7 +39,6 @@ class AlertFigures:
     """
 
     themes: Mapping[str, str]
-    district: Callable[[Incident], str]
     decidable: Callable[[int, bool], float | None] = lambda _at, _early: None
     now: Callable[[], float] = time.time
     wall: Callable[[], float] = time.time
@@ -64,7 +62,7 @@ class AlertFigures:
         """Remember which incidents are open: their alert stands, or work on them has begun and not ended."""
         for one in incidents:
             if one.open and (one.alarm == "active" or one.status != "raised"):
-                self.open[one.incident_id] = self.district(one), one.level
+                self.open[one.incident_id] = one.district, one.level
             else:
                 self.open.pop(one.incident_id, None)
 

@@ -8,6 +8,8 @@ milliseconds, a timestamp with a zone, or RFC 3339 text. A column of another typ
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, get_args
 
@@ -40,6 +42,8 @@ from flows.wire import CRS_NAMES, END_OF_TIME, MAX_ID, MAX_ROWS, Action, Kind, R
 RecordBatch = pa.RecordBatch
 
 _ROWS = 1 << 16
+_TOGETHER = 16 << 20
+"""Streams of so many bytes, unpacked, are decoded together."""
 _UNREADABLE = (pa.ArrowException, OSError, ValueError, MemoryError, OverflowError, TypeError)
 _IDENTIFIERS = {"sensor_id", "metric", "crs", "event_id", "type", "status", "incident_id", "action", "actor"}
 _LAYOUT_OF_TEXTS = (
@@ -50,25 +54,30 @@ _LAYOUT_OF_TEXTS = (
 _PER_MILLISECOND = {"ms": 1, "us": 1_000, "ns": 1_000_000}
 
 
-def decode_stream(message: bytes, number: int, kind: Kind) -> tuple[list[Any], list[Reject]]:
-    """Decode one Arrow IPC stream, message ``number`` of its block; row i of the stream has index i.
+def decode_streams(messages: Mapping[int, bytes], kind: Kind) -> tuple[list[Any], list[Reject]]:
+    """Decode Arrow IPC streams by their numbers in a block; row i of a stream has index i.
 
-    Returns the columns of each of its record batches, and the rejects. A stream that cannot be read, or
-    breaks off, is refused whole as ``bad_json``, one of more than ``MAX_ROWS`` rows, of more than
+    Returns columns, the rows of each stream in their order, and the rejects. A stream that cannot be read,
+    or breaks off, is refused whole as ``bad_json``, one of more than ``MAX_ROWS`` rows, of more than
     ``MAX_COLUMNS`` columns, that unpacks to more than ``MAX_UNPACKED`` bytes, or whose refused rows would
     make more than ``MAX_SHOWN`` bytes as ``too_large``.
     """
-    try:
-        if unpacked_size(message) > MAX_UNPACKED:
-            return [], [Reject(number, 0, Reason.TOO_LARGE, message)]
-        batches = _stream_batches(message)
-        if sum(batch.num_rows for batch in batches) > MAX_ROWS:
-            return [], [Reject(number, 0, Reason.TOO_LARGE, message)]
-        return _decode_batches(batches, number, kind)
-    except TooLargeError:
-        return [], [Reject(number, 0, Reason.TOO_LARGE, message)]
-    except _UNREADABLE:
-        return [], [Reject(number, 0, Reason.BAD_JSON, message)]
+    parts: list[Any] = []
+    rejects: list[Reject] = []
+    run: list[_Rows] = []
+    for number, message in messages.items():
+        try:
+            rows = _rows_of(message, number)
+        except TooLargeError:
+            rejects.append(Reject(number, 0, Reason.TOO_LARGE, message))
+        except _UNREADABLE:
+            rejects.append(Reject(number, 0, Reason.BAD_JSON, message))
+        else:
+            run += [rows] if len(rows.index) else []
+        if sum(rows.size for rows in run) > _TOGETHER:
+            parts += _decode_together(run, messages, kind, rejects)
+            run = []
+    return parts + _decode_together(run, messages, kind, rejects), rejects
 
 
 def decode_batch(batch: pa.RecordBatch, kind: Kind) -> tuple[Readings | Events | Feedback, list[Reject]]:
@@ -100,17 +109,81 @@ def _stream_batches(message: bytes) -> list[pa.RecordBatch]:
     return batches
 
 
-def _decode_batches(batches: list[pa.RecordBatch], number: int, kind: Kind) -> tuple[list[Any], list[Reject]]:
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Rows of one schema: the batches they are in, of every row its message and its index in it; bytes."""
+
+    batches: list[Any]
+    message: Ints
+    index: Ints
+    size: int = 0
+
+    @property
+    def names(self) -> list[str]:
+        """Of the columns."""
+        names: list[str] = self.batches[0].schema.names
+        return names
+
+    def decoded(self, kind: Kind) -> tuple[Any, list[Reject]]:
+        """Decode them as one batch: a column costs per batch, mostly for its dictionary."""
+        table = pa.Table.from_batches(self.batches).unify_dictionaries().combine_chunks()
+        (whole,) = table.to_batches()
+        return _decode(whole, self.message, self.index, kind)
+
+
+def _rows_of(message: bytes, number: int) -> _Rows:
+    """All rows of one stream."""
+    size = unpacked_size(message)
+    if size > MAX_UNPACKED:
+        raise TooLargeError(f"{size} bytes unpacked; at most {MAX_UNPACKED} are read")
+    batches = _stream_batches(message)
+    count = sum(batch.num_rows for batch in batches)
+    if count > MAX_ROWS:
+        raise TooLargeError(f"{count} rows; at most {MAX_ROWS} are read")
+    return _Rows(
+        batches, np.full(count, number, np.int64), np.arange(count, dtype=np.int64), size + len(message)
+    )
+
+
+def _joined(streams: list[_Rows]) -> _Rows:
+    message, index = (np.concatenate([getattr(s, name) for s in streams]) for name in ("message", "index"))
+    return _Rows([batch for stream in streams for batch in stream.batches], message, index)
+
+
+def _decode_together(
+    streams: list[_Rows], messages: Mapping[int, bytes], kind: Kind, rejects: list[Reject]
+) -> list[Any]:
+    """Decode streams, those with the same names of columns as one; adds to ``rejects``."""
     parts: list[Any] = []
-    rejects: list[Reject] = []
-    first = 0
-    for batch in batches:
-        rows = np.arange(first, first + batch.num_rows, dtype=np.int64)
-        columns, refused = _decode(batch, np.full(batch.num_rows, number, np.int64), rows, kind)
-        parts.append(columns)
-        rejects += refused
-        first += batch.num_rows
-    return parts, rejects
+    for _, group in groupby(streams, key=attrgetter("names")):
+        alike = list(group)
+        try:
+            columns, refused = _joined(alike).decoded(kind)
+        except (*_UNREADABLE, TooLargeError):
+            parts += _decode_alone(alike, messages, kind, rejects)
+        else:
+            parts.append(columns)
+            rejects += refused
+    return parts
+
+
+def _decode_alone(
+    streams: list[_Rows], messages: Mapping[int, bytes], kind: Kind, rejects: list[Reject]
+) -> list[Any]:
+    """The same for streams that do not fit together, or of which one has a fault: each by itself."""
+    parts: list[Any] = []
+    for stream in streams:
+        number = int(stream.message[0])
+        try:
+            columns, refused = stream.decoded(kind)
+        except TooLargeError:
+            rejects.append(Reject(number, 0, Reason.TOO_LARGE, messages[number]))
+        except _UNREADABLE:
+            rejects.append(Reject(number, 0, Reason.BAD_JSON, messages[number]))
+        else:
+            parts.append(columns)
+            rejects += refused
+    return parts
 
 
 def _check(column: pa.Array) -> None:
@@ -214,7 +287,7 @@ class _Fields:
 
     def identifier(self, name: str) -> Names:
         """A needed column of identifiers."""
-        return self._checked(name, lambda texts: [0 < len(text) <= MAX_ID for text in texts])
+        return self._checked(name, _are_ids)
 
     def choice(self, name: str, allowed: tuple[str, ...]) -> Names:
         """A needed column of words from a list."""
@@ -256,10 +329,10 @@ class _Fields:
         self.faults[:] = np.maximum(self.faults, np.append(faults, np.uint8(BAD))[codes])
         return np.append(ts, 0)[codes]
 
-    def _checked(self, name: str, good: Callable[[list[str]], list[bool]]) -> Names:
+    def _checked(self, name: str, good: Callable[[list[str]], list[bool] | Flags]) -> Names:
         codes, values = self._texts(name)
         texts = [value or "" for value in values]  # which no column of these takes for good
-        self._refuse(~np.array(good(texts), bool), codes)
+        self._refuse(~np.asarray(good(texts), bool), codes)
         self.faults[codes < 0] = BAD
         return Names(codes, texts)
 
@@ -280,6 +353,11 @@ class _Fields:
     def _column(self, name: str) -> pa.Array | None:
         found = self.batch.schema.get_all_field_indices(name)
         return self.batch.column(found[-1]) if found else None
+
+
+def _are_ids(texts: list[str]) -> Flags:
+    length = np.fromiter(map(len, texts), np.int64, len(texts))
+    return (length > 0) & (length <= MAX_ID)
 
 
 def _is_text(kind: pa.DataType) -> bool:

@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 import numpy as np
 
-from flows.decoding.arrow_decode import decode_stream
+from flows.decoding.arrow_decode import decode_streams
 from flows.decoding.columns import (
     BAD,
     FAULTS,
@@ -111,20 +111,17 @@ def _decode(
         [messages[n] for n in texts], [i for i, n in enumerate(texts) if n in cut], stream
     )
     columns = replace(columns, message=np.array(texts, np.int64)[columns.message])
-    parts, refused = [columns], [replace(reject, message=texts[reject.message]) for reject in rejects]
-    for number in sorted(arrow):
-        part, rejects = _decode_arrow(messages[number], number, number in cut, stream.kind)
-        parts += part
-        refused += rejects
-    merged = type(columns).concatenate(parts)
-    in_order = np.argsort(merged.message, kind="stable")
-    return merged.take(in_order), sorted(refused, key=attrgetter("message", "index"))
-
-
-def _decode_arrow(message: bytes, number: int, cut: bool, kind: Kind) -> tuple[list[Any], list[Reject]]:  # noqa: FBT001
-    if cut or len(message) > MAX_MESSAGE:
-        return [], [Reject(number, 0, Reason.TOO_LARGE, message)]
-    return decode_stream(message, number, kind)
+    refused = [replace(reject, message=texts[reject.message]) for reject in rejects]
+    large = [n for n in sorted(arrow) if n in cut or len(messages[n]) > MAX_MESSAGE]
+    refused += [Reject(number, 0, Reason.TOO_LARGE, messages[number]) for number in large]
+    found: tuple[list[Any], list[Reject]] = decode_streams(
+        {n: messages[n] for n in sorted(arrow) if n not in large}, stream.kind
+    )
+    refused += found[1]
+    merged = type(columns).concatenate([columns, *found[0]])
+    if (np.diff(merged.message) < 0).any():
+        merged = merged.take(np.argsort(merged.message, kind="stable"))
+    return merged, sorted(refused, key=attrgetter("message", "index"))
 
 
 def _decode_json(

@@ -31,8 +31,8 @@ ARROW = b"application/vnd.apache.arrow.stream"
 AT_ONCE = 5_000
 """Messages asked for at a time; more at a time are not faster."""
 AT_ONCE_BYTES = 8 << 20
-READS = 20
-TURN_BYTES = 32 << 20
+READS = 40
+TURN_BYTES = 64 << 20
 """So often, or about so much, is asked for in one turn."""
 HELD_BYTES = 96 << 20
 """About so much is kept in all lists together."""

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 from pathlib import Path
 
 from bytewax.dataflow import Dataflow
@@ -40,7 +39,6 @@ from flows.router import Lanes
 from flows.scores.step import scored_or_not
 from flows.stages.incident_step import desk_of
 from flows.steps import CITY, Run
-from geo.areas import AreaKind
 from indicators.durations import milliseconds
 from sinks.history import History
 from sinks.history_hours import HOUR
@@ -238,10 +236,8 @@ class Engine:
         ready: list[Ready] = []
         if self.config.prometheus.port is not None:
             themes = figures.themes
-            district = lru_cache(1 << 16)(lambda kind, area: city.areas.district(AreaKind.of(kind), area))
             alerts = AlertFigures(
                 themes,
-                lambda one: district(one.kind, one.area),
                 figures.trail.decidable,
                 self.now,
                 self.wall,

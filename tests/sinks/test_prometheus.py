@@ -218,7 +218,6 @@ def transition(change: str, level: int, previous: int, seq: int = 1, **more: Any
 def figures(**more: Any) -> AlertFigures:
     return AlertFigures(
         themes={"gas.leak_lel_max": "emergency"},
-        district=lambda one: one.area,
         now=lambda: 100.0,
         wall=lambda: 5_000.0,
         **more,
