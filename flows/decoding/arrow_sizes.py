@@ -1,7 +1,7 @@
 """How much memory an Arrow IPC stream asks for: told by its own headers, before anything is unpacked.
 
-Buffers of a stream may be compressed, each behind the size it will have. The library believes that size, so
-it is added up first. Headers are FlatBuffers tables (Arrow's Message.fbs); only the few fields needed are read.
+Buffers of a stream may be compressed, each behind the size it will have. The library believes that size,
+so it is added up first. Headers are FlatBuffers tables (Arrow's Message.fbs); only a few fields are read.
 """
 
 from __future__ import annotations
