@@ -15,7 +15,7 @@ import msgspec
 from alerts.transitions import Transition
 from sinks.arrow_values import Labels, streams_of
 from sinks.history_hours import chosen
-from sinks.kafka_sink import ID
+from sinks.kafka_spans import ID
 from sinks.kafka_types import Outgoing
 from sinks.line_files import Refused, reject_line
 from sinks.log import EventLog

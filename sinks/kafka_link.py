@@ -41,6 +41,7 @@ _CODES: Mapping[ErrorKind, tuple[str, ...]] = {
     "end": ("_PARTITION_EOF",),
     "away": (
         *("_ALL_BROKERS_DOWN", "_TRANSPORT", "_RESOLVE", "_TIMED_OUT", "_TIMED_OUT_QUEUE"),
+        "_MSG_TIMED_OUT",
         *("REQUEST_TIMED_OUT", "LEADER_NOT_AVAILABLE", "NETWORK_EXCEPTION", "COORDINATOR_LOAD_IN_PROGRESS"),
         *("COORDINATOR_NOT_AVAILABLE", "NOT_LEADER_FOR_PARTITION", "BROKER_NOT_AVAILABLE"),
     ),
@@ -48,14 +49,16 @@ _CODES: Mapping[ErrorKind, tuple[str, ...]] = {
     "gone": ("UNKNOWN_TOPIC_OR_PART", "_UNKNOWN_TOPIC", "_UNKNOWN_PARTITION"),
     "refused": (
         *("TOPIC_AUTHORIZATION_FAILED", "GROUP_AUTHORIZATION_FAILED", "CLUSTER_AUTHORIZATION_FAILED"),
-        *("SASL_AUTHENTICATION_FAILED", "_AUTHENTICATION"),
+        *("SASL_AUTHENTICATION_FAILED", "_AUTHENTICATION", "TRANSACTIONAL_ID_AUTHORIZATION_FAILED"),
     ),
     "exists": ("TOPIC_ALREADY_EXISTS",),
     "too_large": ("MSG_SIZE_TOO_LARGE",),
     "anew": (
         *("_FATAL", "OUT_OF_ORDER_SEQUENCE_NUMBER", "UNKNOWN_PRODUCER_ID", "INVALID_PRODUCER_EPOCH"),
         *("_PURGE_QUEUE", "_PURGE_INFLIGHT"),
+        *("INVALID_PRODUCER_ID_MAPPING", "INVALID_TXN_STATE", "TRANSACTION_ABORTABLE"),
     ),
+    "fenced": ("_FENCED", "PRODUCER_FENCED"),
 }
 _KINDS: dict[int, ErrorKind] = {
     getattr(kafka.KafkaError, name): kind for kind, names in _CODES.items() for name in names
@@ -79,7 +82,8 @@ class Hearing:
 
 def kind_of(error: Error) -> ErrorKind:
     """What an error means for us."""
-    return "anew" if error.fatal() else _KINDS.get(error.code(), "other")
+    kind = _KINDS.get(error.code(), "other")
+    return "anew" if error.fatal() and kind != "fenced" else kind
 
 
 def hint(error: Error) -> str:

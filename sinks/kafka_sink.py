@@ -1,21 +1,24 @@
 """Kafka as a sink of the flow: what its parts share, and how a part that begins again says nothing twice.
 
-    items ─▶ Content ─▶ messages with an id each ─▶ written, waited for
+    items ─▶ Content ─▶ messages with an id each ─▶ one transaction ─▶ committed when `write_batch` returns
     snapshot: where the topics ended ─▶ after a crash: read from there on, and leave out what is there already
 
 The engine's sinks are at least once: what was written after the last recovery point comes again. A message
 has an id that depends on its content alone (header ``ce_id``), so a part that begins again reads the end of
-its own topics, from where its snapshot says, and skips the ids it finds there. Only a message that is still
-on its way through the network when its dead sender's successor reads can come twice; readers that must be
-sure keep the ids they have seen.
+its own topics, from where its snapshot says, and skips the ids it finds there. Before it reads it shuts out
+its predecessor, by the transactional id of both: of what a dead engine sent nothing lands after that, and
+what lies in a transaction that was never committed is no message. A writer that is lost while the engine runs
+is replaced in the same way. Without transactions (``SinkSettings.transactions``) a message that is still on
+its way when its dead sender's successor reads comes twice.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
@@ -23,11 +26,13 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type
 from tenacity.wait import wait_exponential_jitter
 
 from sinks.kafka_link import KafkaAdmin
-from sinks.kafka_reader import KafkaReader
+from sinks.kafka_spans import ID, message_id, messages_between, topic_ends
+from sinks.kafka_transactions import KafkaTransactions
 from sinks.kafka_types import (
     KafkaAwayError,
+    KafkaLostError,
+    KafkaRefusedError,
     KafkaSettings,
-    Message,
     Outgoing,
     Place,
 )
@@ -36,17 +41,19 @@ from sinks.log import EventLog
 
 LOG = EventLog("kafka")
 
-ID = "ce_id"
-"""Header that holds the id of a message."""
-
 Snapshot = bytes | None
+T = TypeVar("T")
 
 
 class _State(msgspec.Struct, frozen=True):
-    """``ends``: of each partition (offset after the last message); ``told``: ids that may come again."""
+    """``ends``: of each partition (offset after the last message); ``told``: ids that may come again.
+
+    ``sender``: the transactional id under which the part wrote, "" if it wrote without transactions.
+    """
 
     ends: dict[str, dict[int, int]]
     told: list[str]
+    sender: str = ""
 
 
 _state = msgspec.json.Decoder(_State).decode
@@ -61,12 +68,15 @@ class SinkSettings:
         durable: whether the run keeps snapshots.
         timed: makes a block whose time is counted under a name.
         patience: seconds to wait for a broker that is away; None for ever.
+        transactions: what the transactional ids of the parts begin with, one engine's own on a cluster;
+            None: write without transactions.
     """
 
     kafka: KafkaSettings
     durable: bool = False
     timed: Callable[[str], AbstractContextManager[Any]] = nullcontext
     patience: float | None = None
+    transactions: str | None = None
 
 
 class Content(Protocol):
@@ -92,42 +102,84 @@ class KafkaPart(StatefulSinkPartition[Any, Snapshot]):
     settings: SinkSettings
     content: Content
     resume: Snapshot = None
-    _writer: KafkaWriter = field(init=False)
+    _writer: KafkaWriter | KafkaTransactions = field(init=False)
     _told: set[bytes] = field(default_factory=set, init=False)
 
     def __post_init__(self) -> None:
-        self._writer = KafkaWriter(self.settings.kafka, self.settings.patience)
-        patient(self.settings, self._find)
+        state = None if self.resume is None or not self._remembers else _state(self.resume)
+        before = None
+        if state is not None:
+            before = {
+                (topic, number): end for topic, own in state.ends.items() for number, end in own.items()
+            }
+        former = state.sender if state is not None else ""
+        self._told = patient(self.settings, lambda: self._begin(before, former))
+        self._told.update(one.encode() for one in (state.told if state is not None else ()))
+        if self._told:
+            LOG.info("kafka.there_already", topics=self.content.topics, count=len(self._told))
 
-    def _find(self) -> None:
-        """Make the topics that are missing; where they end, and what they have got since the snapshot."""
+    @property
+    def _remembers(self) -> bool:
+        """Whether it finds out what it has written before."""
+        return self.content.once and self.settings.durable
+
+    @property
+    def _sender(self) -> str:
+        """Its transactional id, the same at every start; "" where it writes without."""
+        if self.settings.transactions is None or not self._remembers:
+            return ""
+        return f"{self.settings.transactions}-{'+'.join(self.content.topics)}"
+
+    def _begin(self, before: dict[Place, int] | None, former: str = "") -> set[bytes]:
+        """Make what is missing, shut out whoever wrote before; the ids of what the topics have got since."""
         _make_missing(self.settings.kafka, self.content.topics)
-        if not self.content.once or not self.settings.durable:
-            return
+        self._writer = self._opened(former)
+        if not self._remembers:
+            return set()
+        # NB: in this order. What predecessors had on its way has landed by now, or never will.
         ends = topic_ends(self.settings.kafka, self.content.topics)
-        if self.resume is not None:
-            state = _state(self.resume)
-            before = {(t, number): end for t, own in state.ends.items() for number, end in own.items()}
-            missed = {place: (before.get(place, 0), end) for place, end in ends.items()}
-            found = map(message_id, messages_between(self.settings.kafka, missed))
-            self._told = {one for one in found if one is not None}
-            self._told.update(one.encode() for one in state.told)
-            if self._told:
-                LOG.info("kafka.there_already", topics=self.content.topics, count=len(self._told))
         self._writer.ends.update(ends)
+        if before is None:
+            return set()
+        missed = {place: (before.get(place, 0), end) for place, end in ends.items()}
+        found = map(message_id, messages_between(self.settings.kafka, missed))
+        return {one for one in found if one is not None}
+
+    def _opened(self, former: str) -> KafkaWriter | KafkaTransactions:
+        if former not in {"", self._sender}:
+            _shut_out(self.settings.kafka, former)
+        if self._sender:
+            return KafkaTransactions(self.settings.kafka, self._sender, self.settings.patience)
+        return KafkaWriter(self.settings.kafka, self.settings.patience)
 
     def write_batch(self, values: list[Any]) -> None:
         """Write what the items say; returns when the broker has it."""
         with self.settings.timed("kafka"):
             messages = [one for one in self.content.messages(values) if self._is_new(one)]
             while messages:
-                smaller = map(self.content.smaller, self._writer.send(messages))
+                large = self._sent(messages)
+                if len(messages) > 1:
+                    # A broker refuses batches: which message is too large is seen of each alone.
+                    large = [one for some in large for one in self._sent([some])]
+                smaller = map(self.content.smaller, large)
                 messages = [one for one in smaller if one is not None]
+
+    def _sent(self, messages: list[Outgoing]) -> list[Outgoing]:
+        """Write some, by one writer or its successors; returns those too large for their topic."""
+        before = dict(self._writer.ends)
+        while True:
+            try:
+                return self._writer.send(messages)
+            except KafkaLostError as error:
+                LOG.warning("kafka.new_producer", servers=self.settings.kafka.servers, error=error)
+            self._writer.close()
+            found = patient(self.settings, partial(self._begin, before))
+            messages = [one for one in messages if _id_of(one) not in found]
 
     def _is_new(self, message: Outgoing) -> bool:
         if not self._told:
             return True
-        found = next((value for name, value in message.headers if name == ID), None)
+        found = _id_of(message)
         if found not in self._told:
             return True
         self._told.discard(found)
@@ -140,7 +192,7 @@ class KafkaPart(StatefulSinkPartition[Any, Snapshot]):
         ends: dict[str, dict[int, int]] = {}
         for (topic, number), end in self._writer.ends.items():
             ends.setdefault(topic, {})[number] = end
-        return msgspec.json.encode(_State(ends, sorted(one.decode() for one in self._told)))
+        return msgspec.json.encode(_State(ends, sorted(one.decode() for one in self._told), self._sender))
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -173,7 +225,7 @@ class KafkaSink(FixedPartitionedSink[Any, Snapshot]):
         return KafkaPart(self._settings, self._make(for_part), resume_state)
 
 
-def patient(settings: SinkSettings, work: Callable[[], None]) -> None:
+def patient(settings: SinkSettings, work: Callable[[], T]) -> T:
     """Do something until a broker answers, for ever if the run waits for ever."""
     again = Retrying(
         wait=wait_exponential_jitter(multiplier=0.2, max=2.0, jitter=0.1),
@@ -185,10 +237,23 @@ def patient(settings: SinkSettings, work: Callable[[], None]) -> None:
         reraise=True,
     )
     try:
-        work()
+        return work()
     except KafkaAwayError:
         with settings.kafka.waiting("kafka"):
-            again(work)
+            return again(work)
+
+
+def _id_of(message: Outgoing) -> bytes | None:
+    found = next((value for name, value in message.headers if name == ID), None)
+    return found.encode() if isinstance(found, str) else found
+
+
+def _shut_out(settings: KafkaSettings, former: str) -> None:
+    """End what an engine wrote under the id of another configuration, if that is allowed."""
+    try:
+        KafkaTransactions(settings, former).close()
+    except KafkaRefusedError as error:
+        LOG.warning("kafka.not_shut_out", sender=former, error=error)
 
 
 def _tell(state: RetryCallState) -> None:
@@ -203,54 +268,3 @@ def _make_missing(settings: KafkaSettings, topics: Sequence[str]) -> None:
     for topic in topics:
         if topic not in known and admin.create(topic, -1, -1):
             LOG.warning("kafka.topic_made", topic=topic)
-
-
-def topic_ends(settings: KafkaSettings, topics: Sequence[str]) -> dict[Place, int]:
-    """The offset after the last message in every partition of the topics that are there.
-
-    Raises:
-        KafkaAwayError: no broker answered in time.
-        KafkaRefusedError: no right to read them.
-    """
-    known = KafkaAdmin(settings).topics()
-    with KafkaReader(settings) as reader:
-        found = [(topic, number) for topic in topics if topic in known for number in known[topic].leaders]
-        return {place: reader.range(place)[1] for place in found}
-
-
-def messages_between(settings: KafkaSettings, spans: dict[Place, tuple[int, int]]) -> Iterator[Message]:
-    """The messages of some partitions from an offset on, before another; those that are still there.
-
-    Raises:
-        KafkaAwayError: a broker went away.
-    """
-    with KafkaReader(settings, more={"fetch.wait.max.ms": 50}) as reader:
-        left = {}
-        for place, (start, end) in spans.items():
-            # A topic made anew, or one that has forgotten: read what there is.
-            low, high = reader.range(place)
-            first = start if low <= start <= high else low
-            if first < min(end, high):
-                left[place] = (first, min(end, high))
-        reader.assign({place: first for place, (first, _) in left.items()})
-        while left:
-            read = reader.read(5_000, 0.2)
-            for one in read:
-                place = (one.topic() or "", one.partition() or 0)
-                if place in left and (one.offset() or 0) < left[place][1]:
-                    yield one
-            # NB: not every offset is a message: some mark transactions, some have been compacted away.
-            reached = reader.positions(list(left))
-            left = {
-                place: span
-                for place, span in left.items()
-                if max(reached[place], reader.ended.get(place, 0)) < span[1]
-            }
-            away = [one for one in reader.troubles if one.kind == "away"]
-            if not read and away:
-                raise KafkaAwayError(f"Kafka {settings.servers}: {away[-1].text}; start the broker")
-
-
-def message_id(message: Message) -> bytes | None:
-    """The id in a message's headers, if it has one."""
-    return next((value for name, value in message.headers() or () if name == ID), None)

@@ -27,7 +27,9 @@ _USUAL: Mapping[str, Option] = {
     "socket.keepalive.enable": True,
 }
 
-ErrorKind = Literal["away", "out_of_range", "gone", "refused", "exists", "too_large", "end", "anew", "other"]
+ErrorKind = Literal[
+    "away", "out_of_range", "gone", "refused", "exists", "too_large", "end", "anew", "fenced", "other"
+]
 """What an error means for us, whatever its number."""
 
 
@@ -41,6 +43,17 @@ class KafkaRefusedError(OSError):
 
 class KafkaAwayError(ConnectionError):
     """The broker could not be reached in the time given."""
+
+
+class KafkaFencedError(KafkaRefusedError):
+    """Another writer of the same transactional id was opened: this one writes nothing any more."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "fenced")
+
+
+class KafkaLostError(KafkaAwayError):
+    """A writer can go on no longer; what became of its last transaction is for the next one to find out."""
 
 
 class Message(Protocol):

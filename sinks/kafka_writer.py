@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Self
 
 from sinks.kafka_link import Error, Failure, Hearing, Producer, hint, kind_of, producer
 from sinks.kafka_types import KafkaAwayError, KafkaRefusedError, KafkaSettings, Option, Outgoing, Place
+from sinks.kafka_wait import TURN, awaited
 from sinks.log import EventLog
 
 LOG = EventLog("kafka")
 
 _AT_ONCE, _AT_ONCE_BYTES = 5_000, 8 << 20
-_TURN, _NOTICED = 0.2, 1.0
 
 # As Java's clients do it: all producers of a key agree on its partition.
 _USUAL: dict[str, Option] = {"compression.type": "zstd", "linger.ms": 2, "partitioner": "murmur2_random"}
@@ -24,9 +23,12 @@ _FIXED: dict[str, Option] = {
     "queue.buffering.max.kbytes": 1 << 18,
     "queue.buffering.max.messages": 100_000,
     "enable.idempotence": True,
-    # A broker that is away is waited for: no message gives up by itself.
-    "message.timeout.ms": 0,
 }
+
+
+def sender_options(settings: KafkaSettings) -> dict[str, Option]:
+    """Options of every producer; some of them the settings may change."""
+    return {**{name: settings.options.get(name, usual) for name, usual in _USUAL.items()}, **_FIXED}
 
 
 class KafkaWriter:
@@ -51,8 +53,8 @@ class KafkaWriter:
         make: Callable[[KafkaSettings, Mapping[str, Option], Callable[[Error], None]], Producer] = producer,
     ) -> None:
         self._settings, self._patience, self._make = settings, patience, make
-        chosen = {name: settings.options.get(name, usual) for name, usual in _USUAL.items()}
-        self._more: dict[str, Option] = {**chosen, **_FIXED}
+        # A broker that is away is waited for: no message gives up by itself.
+        self._more: dict[str, Option] = {**sender_options(settings), "message.timeout.ms": 0}
         self.ends: dict[Place, int] = {}
         self._hearing = Hearing()
         self._producer = make(settings, self._more, self._hearing)
@@ -71,7 +73,7 @@ class KafkaWriter:
             KafkaAwayError: it stayed away longer than ``patience``.
         """
         too_large: list[Outgoing] = []
-        for some in _portions(messages):
+        for some in portions(messages):
             left = some
             while left:
                 left = self._attempt(left, too_large)
@@ -125,26 +127,17 @@ class KafkaWriter:
             report(error.args[0], None)
 
     def _wait(self, busy: Callable[[], bool]) -> None:
-        begun = time.monotonic()
-        while busy():
-            self._producer.poll(_TURN)
-            if busy() and time.monotonic() - begun > _NOTICED:
-                LOG.warning("kafka.waiting", servers=self._settings.servers, error=self._why())
-                with self._settings.waiting("kafka"):
-                    self._wait_long(busy, begun)
-                LOG.warning("kafka.back", servers=self._settings.servers)
-        self._hearing.said = ""
-
-    def _wait_long(self, busy: Callable[[], bool], begun: float) -> None:
-        while busy():
-            self._producer.poll(_TURN)
-            if self._patience is not None and time.monotonic() - begun > self._patience:
+        with awaited(self._settings, self._patience, self._why) as look:
+            try:
+                while busy():
+                    self._producer.poll(TURN)
+                    if busy():
+                        look()
+            except KafkaAwayError:
                 self._producer.purge()
                 self._producer.poll(0)
-                raise KafkaAwayError(
-                    f"Kafka {self._settings.servers} took no message for {self._patience:g} s "
-                    f"({self._why()}); start the broker, or correct bootstrap_servers in [kafka]"
-                )
+                raise
+        self._hearing.said = ""
 
     def _why(self) -> str:
         return self._hearing.said or "no answer"
@@ -156,10 +149,10 @@ class KafkaWriter:
     def close(self) -> None:
         """Let go of the connection; what `send` was given has been written."""
         self._producer.purge()
-        self._producer.flush(_TURN)
+        self._producer.flush(TURN)
 
 
-def _portions(messages: Sequence[Outgoing]) -> Iterator[list[Outgoing]]:
+def portions(messages: Sequence[Outgoing]) -> Iterator[list[Outgoing]]:
     """So many at a time that what waits for a broker is bounded."""
     some: list[Outgoing] = []
     size = 0

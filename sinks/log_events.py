@@ -67,6 +67,10 @@ EVENTS: dict[str, dict[Language, str]] = {
         "en": "Kafka {servers}: a new producer goes on: {error}",
         "zh": "Kafka {servers}：更换生产者后继续：{error}",
     },
+    "kafka.not_shut_out": {
+        "en": "what was on its way as {sender} may come twice: {error}",
+        "zh": "以 {sender} 名义仍在途中的消息可能出现两次：{error}",
+    },
     "kafka.not_committed": {
         "en": "offsets could not be committed for lag dashboards: {error}",
         "zh": "位点未能提交（只影响积压看板）：{error}",

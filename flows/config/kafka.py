@@ -39,8 +39,10 @@ class KafkaSection(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     group: Annotated[
         Name,
         said(
-            "Name under which offsets are committed for lag dashboards; they are never read back.",
-            "提交位点所用的消费组名，仅供积压看板；引擎从不读回。",
+            "Name of this engine in the cluster, no other's: offsets are committed under it for dashboards "
+            "of lag and never read back, and transactional ids begin with it.",
+            "本引擎在集群中的名称，不得与他者相同：以此提交位点（供积压看板，从不读回），"
+            "事务 ID 也以此开头。",
             "yiwang",
         ),
     ] = "yiwang"
@@ -93,6 +95,15 @@ class KafkaSection(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         said(
             "Whether rejects of a topic go to TOPIC.dlq, besides rejects.jsonl.",
             "拒收记录除写 rejects.jsonl 外，是否写入“主题.dlq”。",
+            True,  # noqa: FBT003 - the example
+        ),
+    ] = True
+    transactions: Annotated[
+        bool,
+        said(
+            "Whether alerts and dead letters are written in transactions, so that a crash repeats none of "
+            "them; false where brokers or rights do not allow it.",
+            "告警与死信是否以事务写出，使崩溃后不重复；broker 或权限不允许时设为 false。",
             True,  # noqa: FBT003 - the example
         ),
     ] = True

@@ -11,6 +11,7 @@ from flows.config.configuration import Configuration
 from flows.config.kafka import KafkaSection, kafka_settings
 from flows.doctor.findings import Finding, Findings, ok, skipped, warning, wrong
 from flows.doctor.topics import Known, Need, topics
+from flows.doctor.transactions import transactions
 from flows.live.run_options import is_kafka
 from sinks.kafka_contents import DLQ
 from sinks.kafka_link import KafkaAdmin, check
@@ -44,9 +45,11 @@ def kafka(config: Configuration, *, probe: bool = True) -> Findings:
         return
     yield _reached(section, closed, brokers)
     yield _advertised(brokers)
-    yield from topics(Known(admin, known, brokers), needs(config), config.engine.workers)
+    found = Known(admin, known, brokers)
+    yield from topics(found, needs(config), config.engine.workers)
     if is_kafka(config):
         yield from _lost(settings, section, known)
+    yield from transactions(found, settings, config, probe=probe)
     yield _clock(admin, settings) if probe else skipped("kafka.clock", "not asked for", "未查询")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from flows.city import City
 from flows.city_flow import Tap
 from flows.config.kafka import KafkaSection
@@ -22,6 +24,8 @@ def kafka_taps(
     ``letters``: records come from topics, so rejects go to dead letters, if the configuration wants it.
     """
     name = city.areas.city["id"]
+    if section.transactions:
+        settings = replace(settings, transactions=f"{section.group}-{name}")
     taps = []
     if section.alerts:
         alerts: str = section.alerts

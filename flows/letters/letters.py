@@ -20,7 +20,7 @@ import msgspec
 
 from sinks.kafka_contents import DLQ, letter_key
 from sinks.kafka_link import KafkaAdmin
-from sinks.kafka_sink import messages_between, topic_ends
+from sinks.kafka_spans import messages_between, topic_ends
 from sinks.kafka_types import KafkaSettings
 
 REDRIVEN = ".redriven"
@@ -153,7 +153,7 @@ def letters_of_topics(settings: KafkaSettings, topics: Sequence[str]) -> Iterato
         ValueError: a message is none.
         KafkaAwayError: a broker did not answer.
     """
-    spans = {place: (0, end) for place, end in topic_ends(settings, topics).items()}
+    spans = {place: (0, end) for place, end in topic_ends(settings, topics, committed=True).items()}
     for message in messages_between(settings, spans):
         try:
             yield read_letter(message.value() or b"")

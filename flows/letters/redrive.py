@@ -27,7 +27,7 @@ from flows.letters.letters import REDRIVEN, Letter, redriven_of_topics
 from flows.wire import Kind
 from sinks.kafka_contents import DLQ, JSON
 from sinks.kafka_link import KafkaAdmin
-from sinks.kafka_sink import ID
+from sinks.kafka_spans import ID
 from sinks.kafka_transactions import KafkaTransactions
 from sinks.kafka_types import KafkaSettings, Outgoing
 
@@ -172,7 +172,7 @@ class KafkaTarget:
         for topic in letters:
             if topic + REDRIVEN not in there:
                 admin.create(topic + REDRIVEN, 1, -1, {"cleanup.policy": "compact"})
-        with KafkaTransactions(self.settings, "yiwang-redrive") as self._writer:
+        with KafkaTransactions(self.settings, "yiwang-redrive", self.settings.timeout) as self._writer:
             yield redriven_of_topics(self.settings, letters)
 
     def put(self, corrected: Sequence[tuple[Letter, Record]]) -> None:

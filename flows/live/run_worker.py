@@ -22,6 +22,7 @@ from flows.kafka.source import GapError
 from flows.live.run import Engine
 from flows.replay.failures import FIRST, root, told
 from flows.replay.worker import Report
+from sinks.kafka_types import KafkaFencedError
 from sinks.log import EventLog, configure
 from sinks.prometheus_waiting import KNOWN
 
@@ -53,7 +54,7 @@ def main() -> None:
     except BaseException as error:  # noqa: BLE001 - the engine panics where another process died
         cause = root(FIRST[0] if FIRST else error)
         if FIRST or isinstance(error, Exception):
-            kind = "final" if isinstance(cause, (ValueError, GapError)) else "work"
+            kind = "final" if isinstance(cause, (ValueError, GapError, KafkaFencedError)) else "work"
             report.say({"failed": {"kind": kind, "message": told(cause)}})
         LOG.failed("run.process_failed", cause, kind=type(cause).__name__)
         sys.stderr.flush()

@@ -21,15 +21,17 @@ import typer
 from rich.console import Console
 
 from flows.config.configuration import Configuration
-from tests.chaos.chaos_compare import Left, differences, only_repeats
-from tests.chaos.chaos_day import Feeder, messages_of, write_day
+from tests.chaos.chaos_compare import Left, differences
+from tests.chaos.chaos_day import Feeder, day_end, messages_of, write_day
+from tests.chaos.chaos_departments import Departments
 from tests.chaos.chaos_stage import Redis, Stage, small_disk
 from tests.kafka.broker import real_cluster
 from tests.kafka.city_topics import Topics
 from tests.kafka.live_engine import LiveEngine
 
-PARTITIONS = 4
-IDLE_S = 12.0
+PARTITIONS, OUT_PARTITIONS = 4, 2
+IDLE_S, LONG_S = 12.0, 1_200.0
+WATERMARK = "yiwang_watermark_timestamp_seconds"
 OTHERS = (
     *("redis_freeze", "redis_empty", "broker_restart", "broker_freeze", "disk_full", "outage", "drain"),
     "kill_worker",
@@ -73,31 +75,42 @@ def disturbed(trial: Trial, topics: Topics, city: Path, work: Path, stack: ExitS
     stack.callback(redis.kill)
     redis.start()
     disk = stack.enter_context(small_disk(work / "disk"))
-    engine = LiveEngine(configured(topics, city, work, redis.url, topics.cluster.topic(2)), work)
+    engine = LiveEngine(configured(topics, city, work, redis.url, topics.cluster.topic(OUT_PARTITIONS)), work)
     stack.callback(engine.kill)
     random = Random(trial.seed)  # noqa: S311 - any will do
     stage = Stage(engine, redis, topics.cluster, work / "disk" if disk else None, random)
     feeder = Feeder(topics, messages_of(city, topics), trial.seconds)
+    departments = Departments(topics, engine.config.kafka.alerts or "", OUT_PARTITIONS)
     engine.start()
     feeder.start()
+    departments.start()
     steps = plan(trial, random)
     for number, what in enumerate(steps):
         due = trial.seconds * (number + 0.5) / len(steps)
         pause = random.uniform(0.2, 1.0) * trial.seconds / len(steps)
-        console.print(f"{due:6.0f} s  {what}  ({feeder.sent:,} of {len(feeder.messages):,} messages sent)")
+        sent = f"{feeder.sent:,} of {len(feeder.messages):,} messages, {departments.sent} reports"
+        console.print(f"{due:6.0f} s  {what}  ({sent} sent)")
         time.sleep(pause)
         stage.disturb(what)
-    engine.until(lambda: feeder.done, 600)
-    finish(engine, stage.workers)
+    engine.until(lambda: feeder.done, LONG_S)
+    finish(engine, stage.workers, day_end(city), departments)
     return stage
 
 
-def finish(engine: LiveEngine, workers: int) -> None:
-    """Wait until all has been read and all partitions have been left out for their silence; stop in order."""
-    engine.until(lambda: engine.has_read(PARTITIONS * 3, workers), 600)
+def finish(engine: LiveEngine, workers: int, end: float, departments: Departments | None = None) -> None:
+    """Wait until all has been read and all partitions have been left out for their silence; stop in order.
+
+    ``end`` is when the day was over, seconds: on a busy machine a watermark may also stand still before that.
+    """
+    engine.until(lambda: engine.has_read(PARTITIONS * 3, workers), LONG_S)
     time.sleep(IDLE_S)
     # Once all are silent, the watermark comes to the last record and stays there.
+    engine.until(lambda: engine.metrics(workers).get(WATERMARK, 0.0) >= end * workers, LONG_S)
     engine.rest(workers)
+    if departments is not None:
+        departments.stop()
+        engine.until(lambda: engine.has_read(PARTITIONS * 3, workers), LONG_S)
+        engine.rest(workers)
     assert engine.stop() == 0, engine.said()
 
 
@@ -106,11 +119,11 @@ def undisturbed(topics: Topics, city: Path, work: Path, stack: ExitStack) -> Lef
     redis = Redis()
     stack.callback(redis.kill)
     redis.start()
-    alerts = topics.cluster.topic(2)
+    alerts = topics.cluster.topic(OUT_PARTITIONS)
     engine = LiveEngine(configured(topics, city, work, redis.url, alerts), work)
     stack.callback(engine.kill)
     engine.start()
-    finish(engine, 1)
+    finish(engine, 1, day_end(city))
     return Left(work, redis.url, alerts)
 
 
@@ -134,8 +147,8 @@ def report(trial: Trial, stage: Stage, said: dict[str, str], seconds: float) -> 
     about = (
         f"A simulated day ({trial.hours:g} h, {trial.sensors} sensors, {PARTITIONS} partitions a topic, "
         f"{trial.brokers} broker(s), seed {trial.seed}) replayed in {trial.seconds:g} s while the engine, "
-        f"its Redis, its brokers and its disk were disturbed; then the same topics through an engine left "
-        f"alone. {seconds:.0f} s in all."
+        f"its Redis, its brokers and its disk were disturbed, and departments reported back on its alerts; "
+        f"then the same topics through an engine left alone. {seconds:.0f} s in all."
     )
     lines = [
         "# Chaos / 混沌测试",
@@ -163,10 +176,6 @@ def main(
     hours: Annotated[float, typer.Option(help="Length of the day.")] = 24.0,
     brokers: Annotated[int, typer.Option(help="Brokers: 1, or 3 of which one may be away.")] = 1,
     seed: Annotated[int, typer.Option(help="Another seed, another day.")] = 1,
-    allow_repeats: Annotated[  # noqa: FBT002 - an option
-        bool,
-        typer.Option("--allow-repeats", help="Tell of messages twice in their topic, but end with 0."),
-    ] = False,
     to: Annotated[Path | None, typer.Option("--report", help="Write the report there too.")] = None,
 ) -> None:
     """Disturb, compare, report."""
@@ -177,8 +186,7 @@ def main(
     typer.echo(text)
     if to is not None:
         to.write_text(text)
-    wrong = [part for part, what in said.items() if what and not (allow_repeats and only_repeats(part, what))]
-    raise typer.Exit(1 if wrong else 0)
+    raise typer.Exit(1 if any(said.values()) else 0)
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
@@ -14,13 +13,24 @@ import polars as pl
 
 from sinks.history_hours import KEY
 from sinks.kafka_contents import DLQ
+from tests.chaos.chaos_departments import actions_of
 from tests.kafka.broker import Cluster
 from tests.kafka.city_topics import values
 from tests.kafka.topics import content
 from tests.redis_servers import ask
 
 TRANSITIONS, LETTERS = "transitions in Kafka, each once", "dead letters, each once"
-COUNTERS = ("received", "accepted", "rejected", "duplicates", "late", "held", "readings", "events")
+COUNTERS = (
+    "received",
+    "accepted",
+    "rejected",
+    "duplicates",
+    "late",
+    "held",
+    "readings",
+    "events",
+    "feedback",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +79,11 @@ def differences(cluster: Cluster, sources: Iterable[str], found: Left, whole: Le
     said[f"transitions, each once ({len(expected)})"] = _once(alerts, expected)
     incidents = whole.incidents()
     said[f"incidents and their level sequences ({len(incidents)})"] = _same(found.incidents(), incidents)
+    acted = actions_of(incidents.values())
+    total = sum(len(done) for _, done in acted.values())
+    said[f"feedback ({total:,} actions on {len(acted)} incidents)"] = (
+        _same(actions_of(found.incidents().values()), acted) if acted else "nobody did anything"
+    )
     told = Counter(one.value() or b"" for one in content(cluster, found.alerts))
     ids = [json.loads(value) for value in told.elements()]
     keys = [(line["alert_id"], line["seq"]) for line in ids]
@@ -85,18 +100,6 @@ def differences(cluster: Cluster, sources: Iterable[str], found: Left, whole: Le
     said["open incidents in Redis"] = _same(found.open_incidents(), whole.open_incidents())
     said["counters"] = _same(_counters(found), _counters(whole))
     return said
-
-
-def only_repeats(part: str, said: str) -> bool:
-    """Whether all that differs are messages twice in their topic, which readers know by their keys.
-
-    >>> only_repeats(TRANSITIONS, "0 missing, 4 too many (4 twice)")
-    True
-    >>> only_repeats(TRANSITIONS, "1 missing, 4 too many (4 twice)")
-    False
-    """
-    found = re.match(r"0 missing, (\d+) too many \((\d+) twice\)", said)
-    return part.startswith((TRANSITIONS, LETTERS)) and found is not None and found[1] == found[2]
 
 
 def _counters(left: Left) -> dict[str, Any]:

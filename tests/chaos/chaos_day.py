@@ -43,6 +43,13 @@ def _milliseconds(ts: object, otherwise: int) -> int:
     return ts if isinstance(ts, int) else otherwise
 
 
+def day_end(city: Path) -> float:
+    """A minute before the last events of a day, seconds since 1970."""
+    lines = (city / "events.jsonl").read_text().splitlines()
+    stamps = sorted(_milliseconds(json.loads(line)["ts"], 0) for line in lines)
+    return stamps[len(stamps) * 99 // 100] / 1000 - 60
+
+
 @dataclass(slots=True)
 class Feeder:
     """Sends a day in so many seconds, in a thread; a broker that is away is waited for."""

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import tempfile
+import time
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -23,6 +27,7 @@ from flows.letters.letters import Letter, letters_of_file, read_letter
 from flows.letters.redrive import FileTarget, KafkaTarget, Record, corrections, redrive
 from sinks.kafka_contents import DeadLetters
 from sinks.kafka_sink import KafkaPart, SinkSettings
+from sinks.kafka_spans import topic_ends
 from sinks.kafka_transactions import KafkaTransactions
 from sinks.kafka_types import KafkaRefusedError, Outgoing
 from sinks.line_files import reject_line
@@ -30,6 +35,9 @@ from tests.kafka.broker import Cluster
 from tests.kafka.topics import content, values
 
 NOON = 1_772_424_000_000
+
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def raw(sensor: str, **more: Any) -> bytes:
@@ -152,6 +160,48 @@ def test_letters_of_several_runs_that_break_off_are_there_once(
     )
 
 
+_SMALL_STEPS = "from flows.letters import redrive; redrive.AT_ONCE = 20; from flows.cli import main; main()"
+
+
+@pytest.mark.slow
+def test_letters_of_redrives_that_are_killed_are_there_once(real_kafka: Cluster, tmp_path: Path) -> None:
+    readings, count = real_kafka.topic(3), 3_000
+    real_kafka.topic(2, name=readings + ".dlq")
+    told = [rejected(readings, n, raw(f"s{n}")) for n in range(count)]
+    KafkaPart(SinkSettings(real_kafka.settings), DeadLetters([readings])).write_batch([told])
+    config = tmp_path / "city.toml"
+    config.write_text(f"[kafka]\nbootstrap_servers = '{real_kafka.servers}'\nreadings = '{readings}'\n")
+    random, before, killed = Random(5), 0, 0  # noqa: S311 - any will do
+    command = [
+        sys.executable,
+        "-c",
+        _SMALL_STEPS,
+        "dlq",
+        "redrive",
+        f"--config={config}",
+        "--as-is",
+        "--json",
+    ]
+    for _ in range(5):
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+            real_kafka.until(lambda: run.poll() is not None or ends(real_kafka, readings) > before)  # noqa: B023
+            time.sleep(random.uniform(0.0, 0.25))
+            killed += run.poll() is None
+            run.kill()
+        before = ends(real_kafka, readings)
+    assert killed >= 3, "it was too fast to be killed"
+    done = json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout)
+    assert (done["chosen"], done["redriven"] + done["already"]) == (count, count)
+    assert done["already"] > 0
+    back = Counter(one.key() for one in content(real_kafka, readings))
+    assert back == Counter(f"{readings}/{n % 3}/{n}/0".encode() for n in range(count))
+
+
+def ends(cluster: Cluster, topic: str) -> int:
+    """How far the partitions of a topic go, what is not committed included."""
+    return sum(topic_ends(cluster.settings, [topic]).values())
+
+
 def test_a_redrive_that_still_runs_is_shut_out_by_a_later_one(real_kafka: Cluster) -> None:
     topic = real_kafka.topic()
     with KafkaTransactions(real_kafka.settings, "one-name") as first:
@@ -165,7 +215,7 @@ def test_a_redrive_that_still_runs_is_shut_out_by_a_later_one(real_kafka: Cluste
 
 def test_records_of_a_transaction_that_is_refused_are_not_there(real_kafka: Cluster) -> None:
     topic = real_kafka.topic(max_message_bytes="2000")
-    noise = bytes((i * i * 31 + i) % 251 for i in range(100_000))
+    noise = Random(1).randbytes(100_000)  # noqa: S311 - any will do
     with KafkaTransactions(real_kafka.settings, "x") as writer, pytest.raises(KafkaRefusedError):
         writer.write([Outgoing(topic, b"1"), Outgoing(topic, noise)])
     with KafkaTransactions(real_kafka.settings, "x") as writer:

@@ -17,13 +17,14 @@ from typer.testing import CliRunner, Result
 from flows.cli import app
 from flows.config.file import toml
 from flows.doctor import kafka as doctor_kafka
+from flows.doctor import transactions as doctor_transactions
 from flows.doctor.host import FEW, LITTLE, folder_finding
 from sinks.kafka_reader import KafkaReader
-from sinks.kafka_types import Outgoing
+from sinks.kafka_types import KafkaRefusedError, Outgoing
 from sinks.kafka_writer import KafkaWriter
 from sinks.redis_link import Command
 from sinks.redis_server import RedisServer
-from tests.kafka.broker import Cluster
+from tests.kafka.broker import Cluster, real_cluster
 from tests.redis_servers import ask, redis_server
 from tests.replays import make_city
 
@@ -203,6 +204,10 @@ HOST: dict[str, tuple[Change, dict[str, str]]] = {
         _set("kafka", security="ssl", timeout=3),
         {"kafka.reach": "wrong"},
     ),
+    "transactions that are switched off": (
+        _set("kafka", transactions=False),
+        {"kafka.transactions": "warning"},
+    ),
     "brokers that are not there": (
         _set("kafka", bootstrap_servers="127.0.0.1:1,127.0.0.1:2", timeout=1),
         {"kafka.reach": "wrong"},
@@ -267,6 +272,36 @@ def test_a_topic_that_cannot_be_written_for_want_of_copies_is_found(
 ) -> None:
     healthy["kafka"]["alerts"] = real_kafka.topic(min_insync_replicas="2")
     assert state(found(healthy, tmp_path, "--no-probe")) == {"kafka.copies": "wrong"}
+
+
+def test_rights_to_transactions_that_are_missing_are_named(
+    healthy: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(settings: object, name: str) -> None:
+        del settings
+        raise KafkaRefusedError(f"no right to write as {name}", "refused")
+
+    monkeypatch.setattr(doctor_transactions, "KafkaTransactions", refused)
+    told = found(healthy, tmp_path)
+    assert state(told) == {"kafka.transactions": "wrong"}
+    group = healthy["kafka"]["group"]
+    assert told["kafka.transactions"]["found"]["en"] == f"no right to write as {group}-doctor"
+    assert f"begin with '{group}-'" in told["kafka.transactions"]["advice"]["en"]
+
+
+def test_brokers_that_want_more_copies_of_transactions_than_they_are_are_found(
+    real_kafka: Cluster, healthy: Options, tmp_path: Path
+) -> None:
+    if real_kafka.kind != "maven":
+        pytest.skip("no broker of one's own; Java and Maven give one")
+    with real_cluster(options=["transaction.state.log.replication.factor=3"]) as cluster:
+        for topic in (healthy["kafka"][kind] for kind in ("readings", "events", "feedback", "alerts")):
+            cluster.topic(2, topic)
+            cluster.topic(1, topic + ".dlq")
+        healthy["kafka"]["bootstrap_servers"] = cluster.servers
+        told = found(healthy, tmp_path)
+    assert state(told) == {"kafka.transactions": "wrong"}
+    assert "want 3 copies" in told["kafka.transactions"]["found"]["en"]
 
 
 def test_messages_that_were_deleted_unread_are_counted(

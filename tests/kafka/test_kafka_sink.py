@@ -18,7 +18,8 @@ from alerts.transitions import RawTransition, Transition, publish
 from flows.batches import Rejected
 from sinks.arrow_values import TABLE
 from sinks.kafka_contents import ROWS, AlertMessages, DeadLetters, ValueMessages
-from sinks.kafka_sink import ID, KafkaPart, KafkaSink, SinkSettings, message_id
+from sinks.kafka_sink import KafkaPart, KafkaSink, SinkSettings
+from sinks.kafka_spans import ID, message_id
 from sinks.kafka_types import KafkaSettings, Outgoing
 from sinks.prometheus_waiting import Waits
 from tests.kafka.broker import Cluster
@@ -45,9 +46,11 @@ class Numbers:
         raise AssertionError(message)
 
 
-def part(cluster: Cluster, content: Any, resume: bytes | None = None) -> KafkaPart:
-    sink = KafkaSink(SinkSettings(cluster.settings, durable=True), ["all"], lambda _: content)
-    return sink.build_part("x", "all", resume)
+def part(
+    cluster: Cluster, content: Any, resume: bytes | None = None, transactions: str | None = "yiwang-x"
+) -> KafkaPart:
+    settings = SinkSettings(cluster.settings, durable=True, transactions=transactions)
+    return KafkaSink(settings, ["all"], lambda _: content).build_part("x", "all", resume)
 
 
 def transition(number: int, seq: int = 0) -> Transition:
@@ -56,12 +59,12 @@ def transition(number: int, seq: int = 0) -> Transition:
 
 
 @settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(steps=STEPS, size=st.integers(1, 40))
+@given(steps=STEPS, size=st.integers(1, 40), transactions=st.sampled_from(["yiwang-x", None]))
 def test_each_message_is_there_once_and_in_order_over_crashes(
-    kafka: Cluster, steps: list[str], size: int
+    kafka: Cluster, steps: list[str], size: int, transactions: str | None
 ) -> None:
     topic = kafka.topic(3)
-    one, state, sent, safe, most = part(kafka, Numbers(topic)), None, 0, 0, 0
+    one, state, sent, safe, most = part(kafka, Numbers(topic), None, transactions), None, 0, 0, 0
     state = one.snapshot()
     for step in steps:
         if step == "write":
@@ -72,7 +75,7 @@ def test_each_message_is_there_once_and_in_order_over_crashes(
             state, safe = one.snapshot(), sent
         else:
             # The next batches need not be cut like the first ones.
-            one, sent, size = part(kafka, Numbers(topic), state), safe, size % 7 + 1
+            one, sent, size = part(kafka, Numbers(topic), state, transactions), safe, size % 7 + 1
     found = content(kafka, topic)
     assert sorted(int(value) for value in values(found)) == list(range(most))
     for number in {message.partition() for message in found}:

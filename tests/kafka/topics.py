@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sinks.kafka_link import KafkaAdmin
-from sinks.kafka_sink import messages_between, topic_ends
+from sinks.kafka_spans import messages_between, topic_ends
 from sinks.kafka_types import Message
 from tests.kafka.broker import Cluster
 
