@@ -31,7 +31,8 @@ class NewSeries:
     sensor's id, the same in every process; ``retired`` is the time the registry retired it (FINAL: never);
     ``registered`` tells that the registry names this sensor for this metric; ``lon`` and ``lat`` are where it
     stands in 1e-9 degree of WGS84, NOWHERE where no record said; ``name`` is the sensor's id, the first
-    `NAME_BYTES` of its UTF-8, empty in what an earlier release kept.
+    `NAME_BYTES` of its UTF-8, empty in what an earlier release kept; ``placed`` tells that the registry puts
+    this sensor into this cell.
     """
 
     index: NDArray[np.int32]
@@ -44,12 +45,19 @@ class NewSeries:
     lon: Ints
     lat: Ints
     name: NDArray[np.bytes_]
+    placed: NDArray[np.bool_]
 
     def __setstate__(self, state: list[Any]) -> None:
-        """Take up what was kept, also before there were names."""
-        index: NDArray[np.int32] = state[0]
-        columns = state if len(state) == len(fields(self)) else [*state, np.zeros(len(index), "S1")]
-        for column, value in zip(fields(self), columns, strict=True):
+        """Take up what was kept, also before there were names and places."""
+        n = len(state[0])
+        unknown = [np.zeros(n, "S1"), np.zeros(n, np.bool_)]
+        known = fields(self)
+        columns = (
+            [*state, *unknown[len(unknown) - (len(known) - len(state)) :]]
+            if len(state) < len(known)
+            else state
+        )
+        for column, value in zip(known, columns, strict=True):
             object.__setattr__(self, column.name, value)
 
 

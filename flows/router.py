@@ -181,4 +181,5 @@ def _new_rows(new: NewSeries, keep: np.ndarray[Any, np.dtype[np.bool_]]) -> NewS
         new.lon[keep],
         new.lat[keep],
         new.name[keep],
+        new.placed[keep],
     )

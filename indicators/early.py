@@ -86,7 +86,8 @@ class EarlyReadings:
     def leave_out(self, held: Callable[[Ints, Ints], NDArray[np.bool_]], until: int) -> None:
         """Forget readings of before a second that do not count; ``held`` tells which by series and time."""
         rows = np.concatenate([self._rows, *self._new], axis=1)
-        self._rows, self._new = rows[:, ~(held(rows[0], rows[1]) & (rows[3] < until))], []
+        left = rows[:, ~(held(rows[0], rows[1]) & (rows[3] < until))]
+        self._rows, self._new = np.empty((4, 0), np.int64), [left]
 
     def judge(self, done: int, until: int) -> Judgements | None:
         """The values of all seconds ``done`` <= grid < ``until``.

@@ -53,6 +53,11 @@ class Keys:
         return f"{self.prefix}anomalies:seen:{day}"
 
     @property
+    def quarantine(self) -> str:
+        """Hash: fault → the faulty sensor, for those that stand."""
+        return f"{self.prefix}quarantine"
+
+    @property
     def live(self) -> str:
         """Channel of changes as they happen."""
         return f"{self.prefix}live"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 
 from flows.replay.replaying import ReplayOptions, Summary, replay
 from flows.scores.settings import ScoreSettings
+from tests.replays import ROOT, running_until, still_runs_after
 
 BEGIN = 1_772_380_800_000
 """2026-03-02 00:00 in Shanghai."""
@@ -129,3 +132,25 @@ def test_batches_lanes_and_processes_change_nothing(
     assert pl.read_parquet(tmp_path / "indicators.parquet").equals(
         pl.read_parquet(whole / "indicators.parquet")
     )
+
+
+def test_a_killed_replay_goes_on_to_the_same_faults_and_values(
+    taps: Path, whole: Path, tmp_path: Path
+) -> None:
+    out, state = tmp_path / "out", tmp_path / "state"
+    files = [f"--readings={taps / 'readings.jsonl'}", f"--sensors={taps / 'sensors.csv'}"]
+    options = ["--quarantine", "--snapshot-every=0.1", "--batch-size=20", "--no-progress"]
+    options += [f"--indicator={name}" for name in INDICATORS]
+    code = "from flows.cli import main; main()"
+    command = [sys.executable, "-c", code, "replay", *files, *options, f"--out={out}", f"--recovery={state}"]
+    for _ in range(2):
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as one:
+            running_until(one, lambda: list(state.glob("cold/sensors-*.sqlite")), 240.0)
+            still_runs_after(one, 0.7)
+            one.kill()
+            one.communicate()
+    assert run(taps, out, recovery=state, snapshot_every=0.1, batch_size=20).snapshots
+    for name in ("sensor_faults.jsonl", "alerts.jsonl", "incidents.jsonl"):
+        assert (out / name).read_bytes() == (whole / name).read_bytes()
+    found = pl.read_parquet(out / "indicators.parquet")
+    assert found.equals(pl.read_parquet(whole / "indicators.parquet"))

@@ -253,6 +253,7 @@ class SeriesIndex:
             lon=self.series["lon"][series],
             lat=self.series["lat"][series],
             name=np.array(names, "S"),
+            placed=self.pairs["fixed"][pair] == self.places.column(1)[series],
         )
 
     def announce_again(self) -> None:

@@ -299,6 +299,14 @@ class AnomalySection(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
             example=True,
         ),
     ] = False
+    quarantine: Annotated[
+        bool,
+        _about(
+            "Judge the sensors of the registry, keep readings of faulty ones out; about 1.6 kB a series.",
+            "判断登记传感器是否故障，故障期间的读数不计入指标；每条序列约 1.6 kB。",
+            example=True,
+        ),
+    ] = False
 
 
 class LogSection(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):

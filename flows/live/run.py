@@ -29,6 +29,8 @@ from flows.live.run_source import LivePart
 from flows.live.run_stop import Stop
 from flows.live.run_totals import RunSummary, summary_of
 from flows.pieces import BEFORE
+from flows.quarantine.entries import fault_entries
+from flows.quarantine.step import judged
 from flows.records import PART
 from flows.redis.ends import redis_settings, redis_taps
 from flows.redis.feedback import RedisFeedback
@@ -51,6 +53,7 @@ from sinks.prometheus import Ready, Source, served
 from sinks.prometheus_alerts import AlertCounter, AlertFigures, IncidentGauge, RefusalCounter
 from sinks.prometheus_anomalies import AnomalyCounter, AnomalyFigures
 from sinks.prometheus_dispatch import DispatchQueues
+from sinks.prometheus_faults import FaultCounter, FaultFigures
 from sinks.prometheus_values import Latest, RevisionCounter, Revisions, ValueGauges
 from sinks.prometheus_waiting import Waits
 from sinks.redis_keys import Keys
@@ -141,7 +144,9 @@ class Engine:
             settings = redis_settings(redis, durable=durable)
             settings = replace(settings, keys=Keys(self.config.redis.prefix), waiting=self.waits)
             started, scores = int(self.wall() * 1000), options.anomaly is not None
-            taps = (*redis_taps(city, lanes.shards, settings, started, scored=scores), *taps)
+            judges = options.quarantine is not None
+            mirror = redis_taps(city, lanes.shards, settings, started, scored=scores, judged=judges)
+            taps = (*mirror, *taps)
         editions, control = self._control(options, city, lanes, figures)
         ends = Ends(
             records=self._records(options, city, lanes, figures).source(stack),
@@ -152,9 +157,11 @@ class Engine:
             incidents=LineFiles(options.out, "incidents", [CITY], plain_line, durable=durable, whole=True),
             taps=taps,
             anomalies=LineFiles(options.out, "anomalies", [CITY], plain_line, durable=durable, whole=True),
+            faults=LineFiles(options.out, "sensor_faults", [CITY], plain_line, durable=durable, whole=True),
             feedback=self._feedback(redis, figures, durable=durable),
         )
-        desk = desk_of(city, options.routing, options.sla)
+        faults = [] if options.quarantine is None else fault_entries(city)
+        desk = desk_of(city, options.routing, options.sla, faults)
         sources_of = parts_of(self.config, options)
         run = Run(
             city,
@@ -165,8 +172,10 @@ class Engine:
             editions=editions,
             attic=options.out,
             sensing=self.config.anomaly.enabled and self.config.anomaly.sensors,
+            judging=options.quarantine is not None,
         )
-        return build(ends, scored_or_not(run, options.anomaly)), sources, ready
+        steps = judged(run, scored_or_not(run, options.anomaly), options.quarantine)
+        return build(ends, steps), sources, ready
 
     def _records(
         self, options: ReplayOptions, city: City, lanes: Lanes, figures: EngineFigures
@@ -256,4 +265,8 @@ class Engine:
                 anomalies = AnomalyFigures(themes)
                 taps.append(Tap("anomalies_prometheus", "anomalies", AnomalyCounter(anomalies)))
                 sources.append(anomalies.families)
+            if self.config.anomaly.quarantine:
+                faults = FaultFigures()
+                taps.append(Tap("faults_prometheus", "faults", FaultCounter(faults)))
+                sources.append(faults.families)
         return tuple(taps), sources, ready

@@ -60,6 +60,7 @@ def options_of(config: Configuration) -> ReplayOptions:
         grid_code_field=city.grid_code_field,
         settings=city.settings,
         anomaly=scores_of(config),
+        quarantine=judges_of(config),
     )
 
 
@@ -67,6 +68,12 @@ def scores_of(config: Configuration) -> ScoreSettings | None:
     """How anomalies are looked for, None if they are not."""
     wanted = config.anomaly
     return ScoreSettings(wanted.budget, wanted.holidays, wanted.sensors) if wanted.enabled else None
+
+
+def judges_of(config: Configuration) -> ScoreSettings | None:
+    """How faulty sensors are looked for, None if they are not."""
+    wanted = config.anomaly
+    return ScoreSettings(wanted.budget, wanted.holidays) if wanted.quarantine else None
 
 
 def is_kafka(config: Configuration) -> bool:
@@ -179,7 +186,7 @@ def _path(text: str | None) -> Path | None:
 def _set_aside(out: Path) -> None:
     """A run that does not go on from a recovery point begins its files anew; earlier lines are kept."""
     out.mkdir(parents=True, exist_ok=True)
-    for name in ("rejects", "alerts", "incidents", "anomalies"):
+    for name in ("rejects", "alerts", "incidents", "anomalies", "sensor_faults"):
         path = out / f"{name}.jsonl"
         if path.exists() and path.stat().st_size:
             path.replace(out / f"{name}.before-{path.stat().st_mtime_ns // 1_000_000}.jsonl")

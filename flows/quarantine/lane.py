@@ -102,7 +102,7 @@ class SensorLane:
             self._fixed = np.concatenate((self._fixed, np.zeros(more, np.bool_)))
             self._column = np.concatenate((self._column, np.full(more, _UNSEEN)))
             self._name += [b""] * more
-        self._fixed[number] |= new.registered & (new.metric >= 0)
+        self._fixed[number] |= new.placed & (new.metric >= 0)
         for at, name in zip(number.tolist(), new.name.tolist(), strict=True):
             self._name[at] = name or self._name[at]
         metric, known = self._series.get(source, (np.empty(0, np.int64), np.empty(0, np.int64)))

@@ -14,6 +14,7 @@ from flows.steps import CITY
 from geo.areas import AreaInfo, AreaKind
 from sinks.dispatch_sink import IncidentContent
 from sinks.redis_anomalies import AnomalyContent
+from sinks.redis_faults import FaultContent
 from sinks.redis_parts import AlertContent, Content, RedisSettings, RedisSink, ValueContent
 
 
@@ -22,12 +23,18 @@ def redis_settings(url: str, *, durable: bool) -> RedisSettings:
     return RedisSettings(url, freeze=freeze if durable else None, thaw=thaw, timed=timed)
 
 
-def redis_taps(
-    city: City, shards: list[str], settings: RedisSettings, started: int, *, scored: bool = False
+def redis_taps(  # noqa: PLR0913 - what runs, where it goes, and what of it
+    city: City,
+    shards: list[str],
+    settings: RedisSettings,
+    started: int,
+    *,
+    scored: bool = False,
+    judged: bool = False,
 ) -> tuple[Tap, ...]:
     """The readers that mirror a run in Redis; ``started`` in epoch ms, for ``yw:meta``.
 
-    ``scored``: values with their scores, and anomalies, of a flow that has both.
+    ``scored``: values with their scores, and anomalies, of a flow that has both; ``judged``: faulty sensors.
     """
     keys = settings.keys
     meta = _meta(city, started)
@@ -53,7 +60,15 @@ def redis_taps(
         del part, state
         return AnomalyContent(keys)
 
-    more = (Tap("anomalies_redis", "anomalies", RedisSink(settings, [CITY], anomalies)),) if scored else ()
+    def faults(part: str, state: Any) -> Content:  # noqa: ANN401
+        del part
+        return FaultContent(keys, state)
+
+    more: tuple[Tap, ...] = ()
+    if scored:
+        more = (Tap("anomalies_redis", "anomalies", RedisSink(settings, [CITY], anomalies)),)
+    if judged:
+        more = (*more, Tap("faults_redis", "faults", RedisSink(settings, [CITY], faults)))
     return (
         *more,
         Tap("values_redis", "scored" if scored else "values", RedisSink(settings, [*shards, AREAS], values)),

@@ -177,7 +177,8 @@ def flow_of(options: ReplayOptions, progress: Callable[[int], None]) -> Dataflow
     taps: tuple[Tap, ...] = ()
     if options.redis != "none":
         mirror, scores = redis_settings(options.redis, durable=durable), options.anomaly is not None
-        taps = redis_taps(city, lanes.shards, mirror, _now(), scored=scores)
+        judges = options.quarantine is not None
+        taps = redis_taps(city, lanes.shards, mirror, _now(), scored=scores, judged=judges)
     ends = Ends(
         records=ReplaySource(
             _inputs(options),

@@ -34,6 +34,7 @@ def announced() -> NewSeries:
         lon=nanodegrees(lon),
         lat=nanodegrees(lat),
         name=np.array([f"s-{i}".encode() for i in range(n)]),
+        placed=np.arange(n) % 2 == 0,
     )
 
 

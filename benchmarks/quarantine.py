@@ -1,0 +1,172 @@
+"""What faulty sensors do to a city's alerts, with and without quarantine; whether it hides true events.
+
+    python -m benchmarks.quarantine --sensors 600 --seed 1
+
+A city lives for 34 hours; after 26 its sensors break: stuck, silent, spikes, drift, noise, one a device. An
+alert is caused by faults if it stands in the city with faults, or was cleared in it, but not in the same city
+without them; what is retracted does not count. Then the scenarios happen after 26 hours in a city without
+faults: events that are found without quarantine must be found with it.
+"""
+
+import json
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.anomaly.city_faults import CLEAR
+from benchmarks.scenarios import lines, score, yiwang
+from sim.city import HOUR_MS, START
+from sim.faults import Fault, FaultPlan
+from sim.scenarios import SCENARIOS
+from sim.scenarios.casting import asked
+from sim.simulation import Simulation
+
+LEARNING = 26.0
+"""Hours before anything breaks or happens."""
+
+HOURS = 34.0
+
+SIZES = {**CLEAR, Fault.NOISE: ((6.0, 12.0), (0.1, 0.3))}
+"""Clear faults, and noise of 10 to 30 % of the value."""
+
+FAULTY = 20
+"""One in so many devices has a fault."""
+
+DAYS_NEEDED = ("hotline_surge", "epidemic_cluster")
+"""Scenarios of cases, which need weeks of history and no sensor."""
+
+
+@dataclass(frozen=True)
+class Breaking(Simulation):
+    """A city in which some devices break after they were known for long."""
+
+    breaking: bool = field(default=True)
+
+    @cached_property
+    def plan(self) -> FaultPlan:
+        """A fault for one in `FAULTY` devices, all kinds as often."""
+        whole = FaultPlan.none()
+        if not self.breaking:
+            return whole
+        rng = np.random.default_rng(self.seed)
+        n = max(self.sensors // FAULTY // len(SIZES), 1)
+        device = rng.permutation(self.sensors)[: n * len(SIZES)]
+        for number, (fault, (hours, sizes)) in enumerate(SIZES.items()):
+            begin = self.start + round(LEARNING * HOUR_MS) + rng.integers(0, HOUR_MS, n)
+            end = np.minimum(begin + (rng.uniform(*hours, n) * HOUR_MS).astype(np.int64), self.city.end)
+            sign = rng.choice([-1.0, 1.0], n) if fault == Fault.DRIFT else 1.0
+            size, mine = sign * rng.uniform(*sizes, n), device[number * n : (number + 1) * n]
+            whole = whole.joined(FaultPlan.of(int(fault), mine, begin=begin, end=end, size=size))
+        return whole
+
+
+def replay(city: Path, out: Path, *options: str) -> None:
+    """Replay a city's files."""
+    inputs = {"readings": "readings.arrow", "events": "events.jsonl", "sensors": "sensors.csv"}
+    named = [x for name, file in inputs.items() for x in (f"--{name}", str(city / file))]
+    yiwang(
+        "replay", *named, "--areas", str(city / "areas.geojson"), *options, "--out", str(out), "--no-progress"
+    )
+
+
+def stand(out: Path) -> dict[tuple[str, str, int], str]:
+    """The incidents that were never taken back, by indicator, area and when they began: the kind of area."""
+    found = lines(out / "incidents.jsonl")
+    return {
+        (one["indicator"], one["area"], one["raised_ts"]): one["kind"]
+        for one in found
+        if one["alarm"] != "retracted" and not one["indicator"].startswith("data_quality.")
+    }
+
+
+def caused(out: Path, quiet: set[tuple[str, str]]) -> Counter[str]:
+    """How many alerts stand that are of an indicator and area without any in the quiet city, by indicator."""
+    return Counter(name for name, area, _ in stand(out) if (name, area) not in quiet)
+
+
+def faults_table(seed: int, sensors: int, folder: Path) -> Table:
+    """Alerts caused by faults, without and with quarantine."""
+    runs = {"quiet": (False, ()), "without": (True, ()), "with": (True, ("--quarantine",))}
+    found: dict[str, Counter[str]] = {}
+    quiet: set[tuple[str, str]] = set()
+    for name, (breaking, options) in runs.items():
+        city = folder / f"city-{breaking}"
+        if not city.exists():
+            Breaking(seed, sensors, START, HOURS, breaking=breaking).write(city, "arrow")
+        replay(city, folder / name, *options)
+        if name == "quiet":
+            quiet = {key[:2] for key in stand(folder / name)}
+        found[name] = caused(folder / name, quiet)
+    rows = Table("indicator", "alerts caused", "with quarantine", box=box.MARKDOWN)
+    for indicator, count in found["without"].most_common():
+        rows.add_row(indicator, str(count), str(found["with"][indicator]))
+    new = sum((found["with"] - found["without"]).values())
+    total, left = found["without"].total(), found["with"].total()
+    rows.add_row("**all**", str(total), f"{left} ({left / max(total, 1):.1%}), {new} of them new")
+    return rows
+
+
+def judged(city: Path, out: Path) -> Iterator[tuple[str, int, int]]:
+    """Of each kind of fault: judged, and how many of these of a sensor that was never faulty."""
+    broken = (
+        {one["sensor_id"] for one in lines(city / "faults.jsonl")}
+        if (city / "faults.jsonl").exists()
+        else set()
+    )
+    raised = [one for one in lines(out / "sensor_faults.jsonl") if one["transition"] == "raised"]
+    for kind in sorted({one["fault"] for one in raised}):
+        own = [one for one in raised if one["fault"] == kind]
+        yield kind, len(own), sum(one["sensor"] not in broken for one in own)
+
+
+def events_table(seed: int, sensors: int, names: list[str], folder: Path) -> tuple[Table, bool]:
+    """Recall of scenarios without and with quarantine, and whether none is found less often with it."""
+    rows = Table("scenario", "recall without", "with", "quarantined of the city", box=box.MARKDOWN)
+    fine = True
+    for name in names:
+        city, kept = folder / name, list[float]()
+        requests = [asked(f"{name}:start={LEARNING:g}h")]
+        Simulation(seed, sensors, START, HOURS, requests=requests).write(city, "arrow")
+        for options in ((), ("--quarantine",)):
+            out = folder / f"{name}-out{len(options)}"
+            replay(city, out, *options)
+            kept.append(score(city, out)["recall"])
+        told = [one for one in lines(out / "sensor_faults.jsonl") if one["quarantined"] and not one["seq"]]
+        rows.add_row(name, *(f"{recall:.2f}" for recall in kept), str(len(told)))
+        fine &= kept[1] >= kept[0]
+    return rows, fine
+
+
+def main(
+    seed: Annotated[int, typer.Option(help="Of the city.")] = 1,
+    sensors: Annotated[int, typer.Option(help="How many devices it has.")] = 600,
+    scenario: Annotated[list[str] | None, typer.Option(help="Repeatable; all without it, none: '-'.")] = None,
+    keep: Annotated[Path | None, typer.Option(help="Folder in which everything is kept.")] = None,
+) -> None:
+    """Print both tables; ends with 1 if quarantine hides an event."""
+    console = Console(width=140)
+    names = [name for name in scenario or SCENARIOS if name in SCENARIOS and name not in DAYS_NEEDED]
+    with tempfile.TemporaryDirectory(prefix="yiwang-quarantine-") as temporary:
+        folder = keep or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        console.print(faults_table(seed, sensors, folder))
+        for kind, count, healthy in judged(folder / "city-True", folder / "with"):
+            console.print(json.dumps({"fault": kind, "judged": count, "of sensors without fault": healthy}))
+        rows, fine = events_table(seed, sensors, names, folder)
+        console.print(rows)
+    if not fine:
+        raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    typer.run(main)
