@@ -11,7 +11,7 @@ from benchmarks.anomaly.contestants import BASELINES, Contestant, contestants, e
 from benchmarks.anomaly.nab_corpus import Labelled, read_corpus
 from benchmarks.anomaly.nab_scoring import PROFILES, marks, sweep
 from benchmarks.anomaly.nab_table import THRESHOLD, scored
-from benchmarks.anomaly.river_models import MODELS
+from indicators.river_models import MODELS
 
 RECORDINGS = Path(__file__).resolve().parents[2] / "shared" / "data" / "nab"
 WINDOW = (60, 79)

@@ -13,7 +13,17 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
-from benchmarks.anomaly import budgets, city_faults, cost, judged, leaks, nab_table, pumps
+from benchmarks.anomaly import (
+    budgets,
+    city_faults,
+    cost,
+    districts,
+    drift_models,
+    judged,
+    leaks,
+    nab_table,
+    pumps,
+)
 from benchmarks.anomaly.contestants import contestants
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -104,6 +114,12 @@ def judge(_: Path, sensors: int) -> Measured:
     return Measured(f"{told}\n{events}", missed)
 
 
+def vectors(_: Path, sensors: int) -> Measured:
+    """Vectors of districts, and slow drifts: river's models beside ours."""
+    found = table("Vectors of districts", districts.HEADER, districts.rows(sensors))
+    return Measured(f"{found}\n{table('Drifts', drift_models.HEADER, drift_models.rows(sensors))}", [])
+
+
 def budget(_: Path, sensors: int) -> Measured:
     """Budgets of false alarms."""
     found = budgets.spent(sensors)
@@ -124,6 +140,7 @@ PARTS: dict[str, tuple[Callable[[Path, int], Measured], str]] = {
     "leaks": (leak, "water_leak"),
     "faults": (fault, ""),
     "judge": (judge, ""),
+    "vectors": (vectors, ""),
     "budgets": (budget, ""),
     "cost": (speed, ""),
 }

@@ -7,7 +7,7 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.anomaly import river_models
+from indicators import river_models
 from indicators.detector import Detector
 from indicators.detector_settings import DetectorSettings
 

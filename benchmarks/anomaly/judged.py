@@ -186,7 +186,7 @@ def macro_f1(found: list[Verdict], faults: tuple[Fault, ...] = tuple(NAMES)) -> 
 
 @dataclass(frozen=True, slots=True)
 class Hidden:
-    """Faults judged in a city: ``quiet`` without scenarios, ``more`` with them, ``planned`` faults among these.
+    """Faults judged in a city: ``quiet`` without scenarios, ``more`` with them, ``planned`` among these.
 
     ``events`` are the others, as (metric, kind, day): what should not be.
     """
