@@ -56,6 +56,7 @@ def watched(engine: LiveEngine, wanted: int) -> list[Look]:
         RuntimeError: it failed, or takes too long.
     """
     looks, begun, read = list[Look](), time.monotonic(), 0.0
+    told = Console(stderr=True)
     while read < wanted:
         if engine.process is None or engine.process.poll() is not None:
             raise RuntimeError(engine.said())
@@ -64,6 +65,8 @@ def watched(engine: LiveEngine, wanted: int) -> list[Look]:
         at = found.get("yiwang_watermark_timestamp_seconds", 0.0) - START / 1000
         memory = found.get("process_resident_memory_bytes", 0.0) / 1e6
         if at > 0 and memory:
+            if not looks or at // DAY > looks[-1].at // DAY:
+                told.print(f"day {int(at // DAY) + 1}: {memory:,.0f} MB, {time.monotonic() - begun:.0f} s")
             looks.append(Look(at, memory))
         read = sum(value for name, value in found.items() if name.startswith("yiwang_records_total"))
         if time.monotonic() - begun > _LONGEST:
@@ -85,9 +88,11 @@ def config_of(folder: Path, url: str) -> Configuration:
     raw: dict[str, Any] = {
         "city": {"sensors": str(city / "sensors.csv"), "areas": str(city / "areas.geojson")},
         "files": {"readings": [str(city / "readings.arrow")], "events": [str(city / "events.jsonl")]},
-        "engine": {"out": str(folder / "out"), "recovery": str(folder / "state"), "clock": "source"},
+        "engine": {"out": str(folder / "out"), "recovery": str(folder / "state")},
         "redis": {"url": url},
     }
+    # One lane: what a window costs beside its data is paid once, and a week is short.
+    raw["engine"] |= {"clock": "source", "lanes": 1}
     return msgspec.convert(raw, Configuration)
 
 
@@ -111,6 +116,8 @@ def main(
             engine.kill()
         seconds = time.monotonic() - begun
     found = by_day(looks)
+    if after not in found:
+        raise typer.BadParameter(f"the city has no day {after}; give more --days", param_hint="--days")
     base = found[after][0]
     lines = Table("day", "median MB", "least", "greatest", f"beside day {after}", box=box.MARKDOWN)
     for column in lines.columns[1:]:
