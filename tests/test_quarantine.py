@@ -21,25 +21,32 @@ BEGIN = 1_772_380_800_000
 """2026-03-02 00:00 in Shanghai."""
 STEP = 300_000
 STEPS = 460
-TAPS = 7
+TAPS = 10
+FAR = 7
+"""Taps from this one on stand in other tiles, which other lanes hold."""
 STUCK, FREED = 330, 400
 BURST = 420
 INDICATORS = ["water_supply.pressure_min", "water_supply.tap_quality_ratio"]
 
 
+def place(tap: int) -> float:
+    """The longitude of a tap."""
+    return round(114.3 + (0.001 * tap if tap < FAR else 0.07 * (tap - FAR + 1)), 3)
+
+
 def readings() -> list[dict[str, Any]]:
-    """Taps of one tile every five minutes; one is stuck for six hours, then all but one lose pressure."""
+    """Taps every five minutes, most of one tile; one is stuck for six hours, later many lose pressure."""
     rng = np.random.default_rng(7)
     hours = np.arange(STEPS) * STEP % 86_400_000 / 3_600_000
     value = 0.3 - 0.03 * np.sin(hours * np.pi / 12)[:, None] + rng.normal(0, 0.004, (STEPS, TAPS))
     value[STUCK:FREED, 2] = round(float(value[STUCK - 1, 2]), 4)
-    value[BURST : BURST + 12, 3:] -= 0.15
+    value[BURST : BURST + 12, 3:FAR] -= 0.15
     return [
         {
             "sensor_id": f"tap-{tap}",
             "metric": "tap_pressure",
             "ts": BEGIN + step * STEP + 1_000 * tap,
-            "lon": 114.3 + 0.001 * tap,
+            "lon": place(tap),
             "lat": 30.6,
             "value": round(float(value[step, tap]), 4),
         }
@@ -55,7 +62,7 @@ def write(folder: Path, rows: list[dict[str, Any]]) -> Path:
     with (folder / "sensors.csv").open("w", newline="") as file:
         table = csv.writer(file)
         table.writerow(["sensor_id", "lon", "lat", "metric"])
-        table.writerows([f"tap-{tap}", 114.3 + 0.001 * tap, 30.6, "tap_pressure"] for tap in range(TAPS))
+        table.writerows([f"tap-{tap}", place(tap), 30.6, "tap_pressure"] for tap in range(TAPS))
     return folder
 
 
@@ -112,6 +119,7 @@ def test_final_values_are_those_of_the_same_records_without_what_did_not_count(
         if row["sensor_id"] != "tap-2" or not raised["since"] < row["ts"] <= cleared["until"]
     ]
     assert len(rows) < STEPS * TAPS
+    assert {"cell", "city"} <= set(pl.read_parquet(whole / "indicators.parquet")["kind"])
     run(write(tmp_path / "rest", rows), tmp_path / "out", quarantine=None)
     assert values(whole).equals(values(tmp_path / "out"))
     revised = json.loads((whole / "summary.json").read_text())["revisions"]
