@@ -6,13 +6,17 @@ import csv
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import polars as pl
 import pytest
 
+from flows.config.configuration import Configuration
+from flows.live.run import Engine
 from flows.replay.replaying import ReplayOptions, Summary, replay
 from flows.scores.settings import ScoreSettings
 from tests.replays import ROOT, running_until, still_runs_after
@@ -128,7 +132,7 @@ def test_final_values_are_those_of_the_same_records_without_what_did_not_count(
 
 @pytest.mark.parametrize(
     "more",
-    [{"batch_size": 61, "lanes": 3}, {"batch_size": 7}, {"workers": 2}],
+    [{"batch_size": 61, "lanes": 4}, {"batch_size": 7}, {"workers": 2}],
     ids=["lanes", "small", "processes"],
 )
 def test_batches_lanes_and_processes_change_nothing(
@@ -162,3 +166,26 @@ def test_a_killed_replay_goes_on_to_the_same_faults_and_values(
         assert (out / name).read_bytes() == (whole / name).read_bytes()
     found = pl.read_parquet(out / "indicators.parquet")
     assert found.equals(pl.read_parquet(whole / "indicators.parquet"))
+
+
+def test_a_live_engine_tells_the_same_faults(taps: Path, whole: Path, tmp_path: Path) -> None:
+    raw = {
+        "city": {"sensors": str(taps / "sensors.csv")},
+        "files": {"readings": [str(taps / "readings.jsonl")]},
+        "engine": {"out": str(tmp_path / "out"), "clock": "source"},
+        "anomaly": {"enabled": False, "quarantine": True, "holidays": "none"},
+    }
+    held: list[Engine] = []
+
+    def wall() -> float:
+        for engine in held:
+            engine.stop.asked |= bool(engine.parts) and engine.parts[0].settled
+        return time.time()
+
+    held.append(Engine(msgspec.convert(raw, Configuration), wall=wall))
+    held[0].run()
+    live = [line for line in (tmp_path / "out" / "sensor_faults.jsonl").read_text().splitlines() if line]
+    told = [json.loads(line) for line in live]
+    expected = faults(whole)
+    without = [{k: v for k, v in one.items() if k != "catalogue_hash"} for one in told]
+    assert without == [{k: v for k, v in one.items() if k != "catalogue_hash"} for one in expected]
