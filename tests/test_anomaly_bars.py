@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.anomaly import judged
+from benchmarks.anomaly import districts, judged
 from benchmarks.anomaly.city_faults import Episode, f1, macro_f1
 from benchmarks.anomaly.leaks import false_alarms, hours_to, network_alarms, read_network, windows
 from indicators.detector_kinds import Kind
@@ -63,3 +63,15 @@ def test_most_clear_faults_are_judged_faults_of_their_kind() -> None:
     found = judged.verdicts(sensors=800, seed=3)
     sure = [v for v in found if v.fault in (Fault.SILENCE, Fault.STUCK, Fault.SPIKE)]
     assert np.mean([v.what == What.FAULT and v.taken == judged.NAMES[v.fault] for v in sure]) >= 0.9
+
+
+def test_a_vector_alarms_again_only_after_calm_and_thresholds_keep_the_budget() -> None:
+    scores = np.zeros((96, 10))
+    scores[[10, 12, 40], 3] = 5.0
+    assert np.argwhere(districts.alarms(scores, 5.0)).tolist() == [[10, 3], [40, 3]]
+    busy = np.random.default_rng(1).exponential(1.0, (96 * 30, 20))
+    threshold = districts.fitted(busy)
+    allowed = districts.BUDGET / 1000 * 30 * 20
+    assert 0 < districts.alarms(busy, threshold).sum() <= allowed
+    below = np.unique(busy)[np.unique(busy) < threshold][-1]
+    assert districts.alarms(busy, below).sum() > allowed
