@@ -45,13 +45,17 @@ _GROUP, _USER, _SYSTEM = 2, 11, 12
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run: seconds from the first reading to the last, CPU seconds, seconds to the first reading."""
+    """One run: seconds from the first reading to the last, CPU seconds, seconds to the first reading.
+
+    ``begin_cpu``: CPU seconds of the engine until the first reading was seen.
+    """
 
     readings: float
     seconds: float
     engine_cpu: float
     broker_cpu: float
     begin: float
+    begin_cpu: float = 0.0
 
 
 def cpu_seconds(pids: Iterable[int]) -> float:
@@ -83,7 +87,7 @@ def measure(cluster: Cluster, config: Configuration, folder: Path, workers: int,
     engine.start(workers)
     try:
         first: tuple[float, float] | None = None
-        received = 0.0
+        received = begin_cpu = 0.0
         while received < wanted:
             if engine.process is None or engine.process.poll() is not None:
                 raise RuntimeError(engine.said())
@@ -91,10 +95,12 @@ def measure(cluster: Cluster, config: Configuration, folder: Path, workers: int,
             received = engine.read_so_far(workers)
             if first is None and received:
                 first = time.monotonic(), received
+                begin_cpu = cpu_seconds([engine.process.pid])
         end = idle_since(engine.process.pid) if engine.process is not None else 0.0
         at, had = first or (begun, 0.0)
         spent = cpu_seconds([engine.process.pid]) if engine.process is not None else 0.0
-        return Run(received - had, end - at, spent, cpu_seconds(brokers) - before, at - begun)
+        broker = cpu_seconds(brokers) - before
+        return Run(received - had, end - at, spent, broker, at - begun, begin_cpu)
     finally:
         engine.kill()
 

@@ -1,13 +1,13 @@
 """Whether the memory of a live engine stays flat over a week of event time.
 
-    python benchmarks/memory_week.py --sensors 300 --days 9
+    python benchmarks/memory_week.py --sensors 100 --days 15 --after 8
 
 A simulated city with its cases is written to Arrow and JSON lines and followed by ``yiwang run`` on the
 records' own clock, as fast as it goes, with everything a live engine keeps: recovery points, Redis, metrics.
 Its resident memory and its watermark are looked at four times a second; the table shows every day's median.
-The first days fill what is kept on purpose (readings for two days, cases for seven, hours of the week); from
-``--after`` on the median of a day must stay within 5 % of that of the first such day. What grows on purpose
-for longer is told by how much a series has gained: histories of 28 days are a few bytes a window and series.
+The first week fills what is kept on purpose: readings for two days, cases and what they touch for seven,
+hours of the week. From the day ``--after`` on the median of a day must stay within 5 % of that of the first
+such day; what still grows on purpose then are histories of up to 28 days.
 """
 
 from __future__ import annotations
@@ -97,9 +97,9 @@ def config_of(folder: Path, url: str) -> Configuration:
 
 
 def main(
-    sensors: Annotated[int, typer.Option(help="Devices in the city.")] = 300,
-    days: Annotated[float, typer.Option(help="Days of event time.")] = 9.0,
-    after: Annotated[int, typer.Option(help="The day with which the others are compared.")] = 2,
+    sensors: Annotated[int, typer.Option(help="Devices in the city.")] = 100,
+    days: Annotated[float, typer.Option(help="Days of event time.")] = 15.0,
+    after: Annotated[int, typer.Option(help="The day with which the others are compared.")] = 8,
     seed: Annotated[int, typer.Option(help="Seed of the city.")] = 1,
     to: Annotated[Path | None, typer.Option("--json", help="Write the figures there too.")] = None,
 ) -> None:
