@@ -7,6 +7,7 @@ whole: its commands must be idempotent.
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
@@ -36,6 +37,9 @@ Reply = Any
 """What Redis answers: bytes, int, None or lists of them."""
 
 LOG = EventLog("redis")
+
+PASSWORD = "YIWANG_REDIS_PASSWORD"  # noqa: S105 - a name
+"""Variable of the environment with the password of the user that a URL names."""
 
 _CONNECT_SECONDS = 5.0
 _LONGEST_PAUSE = 2.0
@@ -139,9 +143,7 @@ class RedisLink:
     @property
     def shown(self) -> str:
         """The URL without secrets."""
-        parts = urlsplit(self.url)
-        host = parts.netloc.rpartition("@")[2]
-        return f"{parts.scheme}://{host}{parts.path}"
+        return bare(self.url)
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -154,6 +156,10 @@ class RedisLink:
         except redis.AuthenticationError as error:
             self._drop()
             message = f"{self.shown} refuses the login: {error}; correct user and password in its URL"
+            raise RedisError(message) from error
+        except redis.exceptions.NoPermissionError as error:
+            self._drop()
+            message = f"{self.shown}: {error}; give the user what docs/security.md lists"
             raise RedisError(message) from error
         except RedisError:
             raise
@@ -194,6 +200,17 @@ class RedisLink:
             LOG.warning("redis.waiting", server=self.shown, error=state.outcome.exception())
 
 
+def bare(url: str) -> str:
+    """A URL without user, password and options.
+
+    >>> bare("rediss://yiwang:secret@redis:6380/0?ssl_ca_certs=ca.pem")
+    'rediss://redis:6380/0'
+    """
+    scheme, _, rest = url.rpartition("://")
+    host = rest.rpartition("@")[2].partition("?")[0]
+    return f"{scheme}://{host}" if scheme else host
+
+
 def _passes_by(error: BaseException) -> bool:
     """Whether trying again may help."""
     return isinstance(error, (*_AWAY, _PassingError)) and not isinstance(error, RedisError)
@@ -230,6 +247,9 @@ def _pool(url: str, patience: float | None) -> redis.ConnectionPool:
         "client_name": "yiwang",
     }
     scheme = urlsplit(url).scheme
+    parts = urlsplit(url)
+    if parts.username and not parts.password and (password := os.environ.get(PASSWORD)):
+        options["password"] = password
     if scheme != "unix":
         options |= {
             "socket_connect_timeout": patience or _CONNECT_SECONDS,
@@ -241,7 +261,7 @@ def _pool(url: str, patience: float | None) -> redis.ConnectionPool:
     try:
         return redis.ConnectionPool.from_url(url, **options)
     except (ValueError, TypeError) as error:
-        raise ValueError(f"{url!r} is no Redis URL: {error}; write redis://127.0.0.1:6379/0") from error
+        raise ValueError(f"{bare(url)!r} is no Redis URL: {error}; write redis://127.0.0.1:6379/0") from error
 
 
 def _sentinel_pool(url: str, options: dict[str, Any]) -> redis.ConnectionPool:
@@ -252,10 +272,10 @@ def _sentinel_pool(url: str, options: dict[str, Any]) -> redis.ConnectionPool:
     pairs = [host.rpartition(":") for host in hosts.split(",")]
     if not path or not all(port.isdecimal() and name for name, _, port in pairs):
         raise ValueError(
-            f"{url!r} names no Sentinel service; write redis+sentinel://HOST:26379,HOST:26379/SERVICE/0"
+            f"{bare(url)!r} names no Sentinel service; write redis+sentinel://HOST:26379,HOST:26379/SERVICE/0"
         )
     user, _, password = login.partition(":")
-    options |= {"username": unquote(user) or None, "password": unquote(password) or None}
+    options |= {"username": unquote(user) or None, "password": unquote(password) or options.get("password")}
     options["db"] = int(path[1]) if len(path) > 1 else 0
     guards = Sentinel(  # type: ignore[no-untyped-call]
         [(name, int(port)) for name, _, port in pairs], socket_connect_timeout=_CONNECT_SECONDS

@@ -65,7 +65,7 @@ class RecoveryFolder:
             return True
         for left in (self.engine, self.path / "cold"):
             shutil.rmtree(left, ignore_errors=True)
-        self.engine.mkdir(parents=True)
+        self.engine.mkdir(parents=True, mode=0o700)
         init_db_dir(self.engine, PARTITIONS)  # type: ignore[no-untyped-call]
         draft = self.path / ".run.json.draft"
         draft.write_text(json.dumps(dict(wanted)), encoding="utf-8")
@@ -79,7 +79,7 @@ class RecoveryFolder:
         Raises:
             ValueError: another run holds it.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
+        self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
         with (self.path / "lock").open("w") as file:
             deadline = time.monotonic() + PATIENCE
             while not _taken(file.fileno()):
