@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +21,7 @@ from pathlib import Path
 from flows.replay.processes import free_ports
 from sinks import kafka_link as link
 from sinks.kafka_link import KafkaAdmin
-from sinks.kafka_types import KafkaAwayError, KafkaSettings
+from sinks.kafka_types import KafkaAwayError, KafkaSettings, Option
 
 POM = Path(__file__).with_name("pom.xml")
 JARS = Path(tempfile.gettempdir(), f"yiwang-kafka-jars-{os.getuid()}")
@@ -124,6 +124,8 @@ class Cluster:
     kind: str
     servers: str
     brokers: list[Broker] = field(default_factory=list)
+    login: dict[str, Option] = field(default_factory=dict)
+    """Settings with which the cluster lets us in as its administrator."""
 
     @property
     def real(self) -> bool:
@@ -131,7 +133,7 @@ class Cluster:
 
     @property
     def settings(self) -> KafkaSettings:
-        return KafkaSettings(self.servers, timeout=20)
+        return KafkaSettings(self.servers, self.login, timeout=20)
 
     def topic(self, partitions: int = 1, name: str = "", **options: str) -> str:
         """A new topic; the mock makes topics itself when they are first named, with four partitions."""
@@ -162,17 +164,27 @@ class Cluster:
     def wait(self) -> None:
         """Until all brokers that should be up answer."""
         up = [broker for broker in self.brokers if broker.process is not None]
-        self.until(lambda: len(KafkaAdmin(KafkaSettings(self.servers, timeout=2)).brokers()) >= len(up))
+        self.until(
+            lambda: len(KafkaAdmin(KafkaSettings(self.servers, self.login, timeout=2)).brokers()) >= len(up)
+        )
 
 
 @contextmanager
-def real_cluster(count: int = 1, options: Sequence[str] = ()) -> Iterator[Cluster]:
-    """Apache Kafka in processes of its own; ``options`` are further lines of ``server.properties``."""
+def real_cluster(
+    count: int = 1, options: Sequence[str] = (), login: Mapping[str, Option] | None = None
+) -> Iterator[Cluster]:
+    """Apache Kafka in processes of its own.
+
+    Args:
+        count: brokers.
+        options: further lines of ``server.properties``; ADDRESS and //CONTROL in them are its listeners.
+        login: settings with which it lets us in.
+    """
     with tempfile.TemporaryDirectory(prefix="yiwang-kafka-") as text:
         ports = free_ports(2 * count)
         pairs = [(ports[2 * i], ports[2 * i + 1]) for i in range(count)]
         brokers = [Broker(i + 1, Path(text, str(i + 1)), pair) for i, pair in enumerate(pairs)]
-        cluster = Cluster("maven", ",".join(broker.address for broker in brokers), brokers)
+        cluster = Cluster("maven", ",".join(broker.address for broker in brokers), brokers, dict(login or {}))
         try:
             _format(brokers, options)
             for broker in brokers:
@@ -213,7 +225,7 @@ def _format(brokers: list[Broker], options: Sequence[str]) -> None:
             "num.io.threads=2",
             "background.threads=2",
             "controlled.shutdown.enable=true",
-            *options,
+            *(_addressed(option, broker) for option in options),
         ]
         properties = broker.folder / "server.properties"
         properties.write_text("\n".join(lines) + "\n")
@@ -222,6 +234,10 @@ def _format(brokers: list[Broker], options: Sequence[str]) -> None:
             [*command, "-t", cluster, "-c", str(properties)], capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, f"storage could not be formatted: {done.stdout}{done.stderr}"
+
+
+def _addressed(option: str, broker: Broker) -> str:
+    return option.replace("ADDRESS", broker.address).replace("//CONTROL", f"//127.0.0.1:{broker.ports[1]}")
 
 
 @contextmanager
