@@ -189,3 +189,12 @@ def test_a_live_engine_tells_the_same_faults(taps: Path, whole: Path, tmp_path: 
     expected = faults(whole)
     without = [{k: v for k, v in one.items() if k != "catalogue_hash"} for one in told]
     assert without == [{k: v for k, v in one.items() if k != "catalogue_hash"} for one in expected]
+
+
+def test_it_is_not_switched_over_an_existing_folder(taps: Path, tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    run(taps, tmp_path / "out", recovery=state, quarantine=None, indicators=INDICATORS[:1])
+    with pytest.raises(
+        ValueError, match=r"belongs to another run: it was started with \{'quarantine': None\}"
+    ):
+        run(taps, tmp_path / "out", recovery=state, indicators=INDICATORS[:1])

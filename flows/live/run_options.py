@@ -176,6 +176,8 @@ def description(config: Configuration, options: ReplayOptions) -> dict[str, Any]
         "grid": options.grid_level if options.grid is None else str(options.grid),
         "areas": str(options.areas and options.areas.resolve()),
         "tz": options.tz,
+        # None in folders of before there was any.
+        "quarantine": True if options.quarantine is not None else None,
     }
 
 

@@ -337,7 +337,8 @@ def _description(options: ReplayOptions) -> dict[str, Any]:
         "areas": str(options.areas and options.areas.resolve()),
         "tz": options.tz,
         "anomaly": None if options.anomaly is None else asdict(options.anomaly),
-        **({} if options.quarantine is None else {"quarantine": asdict(options.quarantine)}),
+        # None in folders of before there was any.
+        "quarantine": None if options.quarantine is None else asdict(options.quarantine),
     }
 
 
