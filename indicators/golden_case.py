@@ -11,6 +11,7 @@ area what is expected. Cases stand in files of their own or beside the ``[[indic
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -172,7 +173,7 @@ def golden_case(
         readings=found,
         transitions=transitions,
         sensors=sensors,
-        settings={name: float(value) for name, value in _table(fields, "settings").items()},
+        settings=_settings(fields),
         since=at + duration(str(fields["since"])) if "since" in fields else None,
         areas=areas,
         streets_of={a: tuple(s) for a, s in _table(fields, "streets_of").items()},
@@ -273,8 +274,25 @@ def _expected(
     for name, value in by_area.items():
         if name not in areas:
             raise NotationError(f"{key}: there is no area {name!r}; the case has {', '.join(areas)}")
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not number and value not in words:
+        if not _is_number(value) and not (isinstance(value, str) and value in words):
             raise NotationError(f"{key}: found {value!r}; write a number or {next(iter(words))!r}")
     convert = int if key == "level" else float
     return {name: None if value in words else convert(value) for name, value in by_area.items()}
+
+
+def _settings(fields: Mapping[str, Any]) -> dict[str, float]:
+    found = _table(fields, "settings")
+    for name, value in found.items():
+        if not _is_number(value):
+            raise NotationError(f"settings: found {name} = {value!r}; write a number")
+    return {name: float(value) for name, value in found.items()}
+
+
+def _is_number(value: object) -> bool:
+    """Whether a value of TOML is a finite number that a float can hold."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
