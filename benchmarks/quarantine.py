@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -116,6 +116,12 @@ def faults_table(seed: int, sensors: int, folder: Path) -> Table:
     return rows
 
 
+def faults_of(out: Path) -> list[dict[str, Any]]:
+    """What was told of faulty sensors; a run that found none leaves no file."""
+    path = out / "sensor_faults.jsonl"
+    return lines(path) if path.exists() else []
+
+
 def judged(city: Path, out: Path) -> Iterator[tuple[str, int, int]]:
     """Of each kind of fault: judged, and how many of these of a sensor that was never faulty."""
     broken = (
@@ -123,7 +129,7 @@ def judged(city: Path, out: Path) -> Iterator[tuple[str, int, int]]:
         if (city / "faults.jsonl").exists()
         else set()
     )
-    raised = [one for one in lines(out / "sensor_faults.jsonl") if one["transition"] == "raised"]
+    raised = [one for one in faults_of(out) if one["transition"] == "raised"]
     for kind in sorted({one["fault"] for one in raised}):
         own = [one for one in raised if one["fault"] == kind]
         yield kind, len(own), sum(one["sensor"] not in broken for one in own)
@@ -141,7 +147,7 @@ def events_table(seed: int, sensors: int, names: list[str], folder: Path) -> tup
             out = folder / f"{name}-out{len(options)}"
             replay(city, out, *options)
             kept.append(score(city, out)["recall"])
-        told = [one for one in lines(out / "sensor_faults.jsonl") if one["quarantined"] and not one["seq"]]
+        told = [one for one in faults_of(out) if one["quarantined"] and not one["seq"]]
         rows.add_row(name, *(f"{recall:.2f}" for recall in kept), str(len(told)))
         fine &= kept[1] >= kept[0]
     return rows, fine
