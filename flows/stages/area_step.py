@@ -186,8 +186,13 @@ class AreaStep:
             if frame.correction >= 0 or ends[0] > until or queued.edition != self.city.edition:
                 kept.append(queued)
                 continue
-            if ends[-1] > until:
-                cut = int(np.searchsorted(ends, until, side="right"))
+            # An indicator that came later may end windows more often than its records take effect.
+            reached = self.city.reached(self.plan.indicators[frame.frame.index], until)
+            if ends[0] > reached:
+                kept.append(queued)
+                continue
+            if ends[-1] > reached:
+                cut = int(np.searchsorted(ends, reached, side="right"))
                 kept.append(_Queued(queued.edition, part_of(frame, cut, len(ends))))
                 queued = _Queued(queued.edition, part_of(frame, 0, cut))  # noqa: PLW2901
             due.setdefault(frame.frame.index, []).append(queued)
