@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -57,6 +58,7 @@ class _State(msgspec.Struct, frozen=True):
 
 
 _state = msgspec.json.Decoder(_State).decode
+_places = msgspec.json.Decoder(list[tuple[str, int, int]]).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,8 @@ class SinkSettings:
         patience: seconds to wait for a broker that is away; None for ever.
         transactions: what the transactional ids of the parts begin with, one engine's own on a cluster;
             None: write without transactions.
+        folder: where a part notes how far the topics were when it first began, for an engine that dies
+            before its first snapshot; it goes with the snapshots.
     """
 
     kafka: KafkaSettings
@@ -77,6 +81,7 @@ class SinkSettings:
     timed: Callable[[str], AbstractContextManager[Any]] = nullcontext
     patience: float | None = None
     transactions: str | None = None
+    folder: Path | None = None
 
 
 class Content(Protocol):
@@ -113,7 +118,12 @@ class KafkaPart(StatefulSinkPartition[Any, Snapshot]):
                 (topic, number): end for topic, own in state.ends.items() for number, end in own.items()
             }
         former = state.sender if state is not None else ""
+        first = self._first if before is None else None
+        if first is not None and first.exists():
+            before = {(topic, number): end for topic, number, end in _places(first.read_bytes())}
         self._told = patient(self.settings, lambda: self._begin(before, former))
+        if first is not None and before is None:
+            self._note(first)
         self._told.update(one.encode() for one in (state.told if state is not None else ()))
         if self._told:
             LOG.info("kafka.there_already", topics=self.content.topics, count=len(self._told))
@@ -122,6 +132,19 @@ class KafkaPart(StatefulSinkPartition[Any, Snapshot]):
     def _remembers(self) -> bool:
         """Whether it finds out what it has written before."""
         return self.content.once and self.settings.durable
+
+    @property
+    def _first(self) -> Path | None:
+        """Where it notes how far its topics were when it first began, None where nothing is kept."""
+        if self.settings.folder is None or not self._remembers:
+            return None
+        return self.settings.folder / f"{'+'.join(self.content.topics)}.ends.json"
+
+    def _note(self, path: Path) -> None:
+        """Note where the topics end, whole or not at all, before anything is written to them."""
+        new = path.with_suffix(".new")
+        new.write_bytes(msgspec.json.encode([(*place, end) for place, end in self._writer.ends.items()]))
+        new.replace(path)
 
     @property
     def _sender(self) -> str:

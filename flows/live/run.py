@@ -134,7 +134,7 @@ class Engine:
         if self.config.kafka.bootstrap_servers is not None:
             kafka = kafka_settings(self.config.kafka, waiting=self.waits)
             check(kafka)
-            written = SinkSettings(kafka, durable=durable, timed=timed)
+            written = SinkSettings(kafka, durable=durable, timed=timed, folder=options.recovery)
             letters = is_kafka(self.config)
             taps = (
                 *kafka_taps(self.config.kafka, city, lanes.shards, written, letters=letters),

@@ -7,6 +7,7 @@ import json
 import threading
 import time
 from base64 import b64decode
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -81,6 +82,18 @@ def test_each_message_is_there_once_and_in_order_over_crashes(
     for number in {message.partition() for message in found}:
         own = [int(message.value() or 0) for message in found if message.partition() == number]
         assert own == sorted(own)
+
+
+def test_what_was_written_before_the_first_snapshot_is_known_too(kafka: Cluster, tmp_path: Path) -> None:
+    topic = kafka.topic(3)
+    part(kafka, Numbers(topic)).write_batch([100, 101])
+    shared = SinkSettings(kafka.settings, durable=True, transactions="yiwang-x", folder=tmp_path)
+    for count in (5, 9):
+        # Neither engine lives to its first snapshot.
+        one = KafkaSink(shared, ["all"], lambda _: Numbers(topic)).build_part("x", "all", None)
+        one.write_batch(list(range(count)))
+    found = sorted(int(value) for value in values(content(kafka, topic)))
+    assert found == [*range(9), 100, 101]
 
 
 def test_a_topic_made_anew_is_read_from_its_beginning(real_kafka: Cluster) -> None:
