@@ -55,6 +55,7 @@ def families(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Family]:
         },
         "engine": {"out": str(work / "out"), "recovery": str(work / "state"), "clock": "source"},
         "prometheus": {"port": 9464},
+        "anomaly": {"quarantine": True},
     }
     with redis_server() as redis:
         config = msgspec.convert({**raw, "redis": {"url": redis.url}}, Configuration)
