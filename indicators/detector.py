@@ -69,7 +69,8 @@ class Verdicts:
 class Detector:
     """Detects anomalies in ``series`` series with a common step; all state is in ``state``.
 
-    ``false_alarms``: the budget per 1,000 series and day.
+    ``false_alarms``: the budget per 1,000 series and day. ``weights`` [6, S] of the views of each series may
+    be set, None for those of the settings; they are no part of the state.
 
     >>> detector = Detector(series=2)
     >>> rng = np.random.default_rng(1)
@@ -87,6 +88,7 @@ class Detector:
         self.settings = settings or DetectorSettings()
         self.false_alarms = false_alarms
         self.state = DetectorState.empty(series)
+        self.weights: Float32s | None = None
 
     def update(self, readings: Floats, slot: Slot) -> Verdicts:
         """Judge a step's readings, then learn from them.
@@ -108,7 +110,8 @@ class Detector:
         for begin in range(0, max(self.state.series, 1), BLOCK):
             end = min(begin + BLOCK, self.state.series)
             at = slot if isinstance(slot, int) else slot[begin:end]
-            parts.append(self._judge(self.state.part(begin, end), readings[begin:end], at))
+            weights = None if self.weights is None else self.weights[:, begin:end]
+            parts.append(self._judge(self.state.part(begin, end), readings[begin:end], at, weights))
         return Verdicts.joined(parts)
 
     def extend(self, series: int) -> None:
@@ -128,7 +131,9 @@ class Detector:
         self.state = DetectorState.restored(arrays)
         return self
 
-    def _judge(self, state: DetectorState, readings: Floats, slot: Slot) -> Verdicts:
+    def _judge(
+        self, state: DetectorState, readings: Floats, slot: Slot, weights: Float32s | None
+    ) -> Verdicts:
         to = self.settings
         present, value = _centred(state, readings, to)
         _, weekly = expected(state, slot, to)
@@ -136,7 +141,7 @@ class Detector:
         runs = detector_runs.prolong(state, value, present, to)
         motion = detector_motion.move(state, value, present, to)
         views = look(state, value, present, slot, to)
-        excess = detector_records.surpass(state, views, present, to)
+        excess = detector_records.surpass(state, views, present, to, weights)
         surprise = _surprise(state, excess, to)
         detector_motion.stray(state, value - weekly, present, to)
         common = detector_tail.common_probability(surprise)

@@ -18,10 +18,17 @@ _STILL = np.float32(1e-12)
 """A standard deviation below which a view has none."""
 
 
-def surpass(state: DetectorState, views: Float32s, present: Bools, to: DetectorSettings) -> Float32s:
+def surpass(
+    state: DetectorState,
+    views: Float32s,
+    present: Bools,
+    to: DetectorSettings,
+    weights: Float32s | None = None,
+) -> Float32s:
     """Return how far each view goes beyond its records, weighted standard deviations [6, S]; learn them.
 
-    Columns of ``views`` without a reading are overwritten.
+    ``weights`` [6, S] are those of each series, by default the settings' own. Columns of ``views`` without a
+    reading are overwritten.
     """
     _begin(state, views, present, to)
     # What is at its mean surpasses nothing and teaches nothing; cheaper than a mask in every step below.
@@ -33,7 +40,7 @@ def surpass(state: DetectorState, views: Float32s, present: Bools, to: DetectorS
     deviation = np.sqrt(state.variance)
     deviation[deviation <= _STILL] = np.inf
     excess /= deviation
-    excess *= np.array(to.weights, np.float32)[:, None]
+    excess *= np.array(to.weights, np.float32)[:, None] if weights is None else weights
     _learn(state, views, present, to)
     return excess
 

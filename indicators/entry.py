@@ -61,6 +61,7 @@ class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     min_coverage: Share | None = None
     early: bool = False
     anomaly: Anomaly = "none"
+    anomaly_least: Annotated[float, msgspec.Meta(ge=0)] = 0.0
     department: str = ""
     tier: Literal[1, 2] = 1
     threshold_source: str = ""

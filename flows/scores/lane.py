@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,10 +21,12 @@ from flows.control.editions import Editions
 from flows.pieces import Moves
 from flows.scores.journal import Journal
 from flows.scores.roster import Roster
-from flows.scores.series import Marked, Scored, SeriesScores, Values
+from flows.scores.series import Marked, Scored, SeriesScores, Tuning, Values
 from flows.scores.settings import ScoreSettings
 from flows.stages.sensor_readings import SENSOR, steps_of
 from indicators.detector_kinds import Kind
+from indicators.detector_settings import MODELS
+from indicators.entry import Entry
 from indicators.indicator import Indicator
 from sinks.area_names import AreaNames
 from sinks.table_file import KINDS, ValueFrame
@@ -205,9 +208,25 @@ class ScoreLane:
 
     def _group(self, beat: Beat) -> _Group:
         if beat not in self.groups:
-            scores = SeriesScores(beat[0], self._settings.budget, lambda end: self._slot(end - 1))
-            self.groups[beat] = _Group(scores, journal=Journal(scores) if self._journal else None)
+            roster = Roster()
+            tune = partial(self._tuning, roster)
+            scores = SeriesScores(beat[0], self._settings.budget, lambda end: self._slot(end - 1), tune)
+            self.groups[beat] = _Group(scores, roster, Journal(scores) if self._journal else None)
         return self.groups[beat]
+
+    def _tuning(self, roster: Roster, n: int) -> Tuning:
+        """How the series of a roster are scored, as the catalogue says."""
+        entries = [self._entries.get(name) for name in roster.indicators]
+        views = np.array(
+            [MODELS.get(e.anomaly if e else "", MODELS["seasonal"]) for e in entries], np.float32
+        )
+        least = np.array([e.anomaly_least if e else 0.0 for e in entries])
+        of = roster.indicator[:n]
+        return Tuning(np.ascontiguousarray(views[of].T), least[of]) if entries else Tuning.plain(n)
+
+    @property
+    def _entries(self) -> dict[str, Entry]:
+        return {p.indicator.id: p.indicator.entry for p in self.city.plan.indicators}
 
     def _values(self, group: _Group, frames: list[ValueFrame], reached: int) -> tuple[Ints, Values] | None:
         """First values of windows; their places in the frames, one after the other. None: nothing to do."""
@@ -312,7 +331,9 @@ def _of_sensors(frame: ValueFrame) -> bool:
 
 
 def _meaning(indicator: Indicator) -> tuple[Any, ...]:
-    rules = (indicator.lowest, indicator.merge, indicator.min_coverage, indicator.entry.unit)
+    entry = indicator.entry
+    rules: tuple[Any, ...] = (indicator.lowest, indicator.merge, indicator.min_coverage, entry.unit)
+    rules += (entry.anomaly, entry.anomaly_least)
     return repr(indicator.formula.value), indicator.window_ms, indicator.hop_ms, rules
 
 

@@ -37,6 +37,23 @@ class Values:
 
 
 @dataclass(frozen=True, slots=True)
+class Tuning:
+    """How S series are scored.
+
+    ``weights`` float32 [6, S] of the views, None for the same of all; ``least`` float64 [S], how far from
+    what was expected a value must be to be told, in its unit.
+    """
+
+    weights: Floats32 | None
+    least: Floats
+
+    @classmethod
+    def plain(cls, n: int) -> Tuning:
+        """All alike, and nothing is too little."""
+        return cls(None, np.zeros(n))
+
+
+@dataclass(frozen=True, slots=True)
 class Marked:
     """What is told of some series at one window end: their columns, and columns of what is told of each.
 
@@ -74,11 +91,13 @@ class SeriesScores:
         open: int64 [S], window end at which the anomaly of a series was raised, -1 for none.
         told: int8 [S], kind that was told of it last.
         seq: int32 [S], lines told of it.
+        tune: number of series -> how they are scored; asked whenever there are others than before.
     """
 
     hop_ms: int
     budget: float
     slot: Callable[[int], int]
+    tune: Callable[[int], Tuning] = Tuning.plain
     last: int | None = None
     n: int = 0
     open: Ints = field(default_factory=lambda: np.empty(0, np.int64))
@@ -90,6 +109,7 @@ class SeriesScores:
         self._detector = Detector(0, DetectorSettings.for_step(self.hop_ms), self.budget)
         self._room = self._detector.state
         self._over = REST * self._detector.settings.stretch
+        self._tuned: Tuning | None = None
 
     @property
     def nbytes(self) -> int:
@@ -108,13 +128,13 @@ class SeriesScores:
         self.open = np.concatenate((self.open, np.full(more, -1, np.int64)))
         self.told = np.concatenate((self.told, np.zeros(more, np.int8)))
         self.seq = np.concatenate((self.seq, np.zeros(more, np.int32)))
-        self.n = n
+        self.n, self._tuned = n, None
 
     def keep(self, columns: Ints) -> None:
         """Forget all series but these, which are numbered anew in their order."""
         self._detector.state = self._room = self._detector.state.take(columns)
         self.open, self.told, self.seq = self.open[columns], self.told[columns], self.seq[columns]
-        self.n = len(columns)
+        self.n, self._tuned = len(columns), None
 
     def advance(self, values: Values) -> Scored:
         """Score the windows of all ends, in their order; the rows may be in any.
@@ -126,6 +146,9 @@ class SeriesScores:
         order = np.argsort(values.at, kind="stable")
         cuts = np.searchsorted(values.at[order], np.arange(len(values.ends) + 1))
         readings = np.empty(self.n)
+        if self._tuned is None or len(self._tuned.least) != self.n:
+            self._tuned = self.tune(self.n)
+        self._detector.weights = self._tuned.weights
         for i, end in enumerate(values.ends.tolist()):
             rows = order[cuts[i] : cuts[i + 1]]
             columns = values.column[rows]
@@ -134,14 +157,15 @@ class SeriesScores:
             verdicts = self._detector.update(readings, self.slot(end))
             scored.score[rows] = verdicts.score[columns]
             scored.low[rows], scored.high[rows] = verdicts.low[columns], verdicts.high[columns]
-            scored.marked.extend(self._mark(end, readings, verdicts))
+            scored.marked.extend(self._mark(end, readings, verdicts, self._tuned.least))
         if len(values.ends):
             self.last = int(values.ends[-1])
         return scored
 
-    def _mark(self, end: int, readings: Floats, verdicts: Verdicts) -> Iterator[Marked]:
-        """What is to be told at a window end; remembers it."""
-        raised = verdicts.alarm & (self.open < 0)
+    def _mark(self, end: int, readings: Floats, verdicts: Verdicts, least: Floats) -> Iterator[Marked]:
+        """What is to be told at a window end; remembers it. A silence is never too little."""
+        little = np.abs(readings - verdicts.baseline) < least
+        raised = verdicts.alarm & (self.open < 0) & ~little
         going = self.open >= 0
         if not (raised.any() or going.any()):
             return

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from flows.batches import Ints
+from flows.city import City
 from flows.pieces import MAX_DISORDER, Clock, Moves
 from flows.recovery.cold_store import ColdStore
 from flows.recovery.snapshots import packed, thaw
@@ -20,12 +24,14 @@ from flows.scores.settings import ScoreSettings
 from indicators.detector import Detector
 from indicators.detector_settings import DetectorSettings
 from indicators.hour_of_week import HourOfWeek
+from indicators.plan import Plan
 from sinks.table_file import ValueFrame
 
 START = 1_772_380_800_000  # 2026-03-02 00:00 in Shanghai, a Monday
 HOP = 300_000
 INDICATORS = ("traffic.congestion_index", "traffic.congested_mileage_share")
 CITY = city_of(ReplayOptions(out=Path("out"), indicators=list(INDICATORS)))
+WORDS = {p.indicator.id: p.indicator.entry.anomaly for p in CITY.plan.indicators}
 HOPS = {p.indicator.id: p.indicator.hop_ms for p in CITY.plan.indicators}
 
 
@@ -89,7 +95,7 @@ def test_scores_are_those_of_a_detector_of_one_series() -> None:
     got = scores(played(ScoreLane(CITY, ScoreSettings()), found, [400]))
     clock = HourOfWeek("Asia/Shanghai")
     for area in range(5):
-        alone = Detector(1, DetectorSettings.for_step(HOP), 10.0)
+        alone = Detector(1, DetectorSettings.for_step(HOP, WORDS[INDICATORS[1]]), 10.0)
         for step, value in enumerate(found[:, 0, area].tolist(), start=1):
             end = START + HOP * step
             verdict = alone.update(np.array([value]), clock.at(end - 1))
@@ -111,6 +117,52 @@ def test_what_jumps_or_falls_silent_is_told_once_and_by_its_kind() -> None:
     assert first.baseline is not None
     assert first.low < first.baseline < 12.0
     assert len({one.anomaly_id for one in told}) == 2
+
+
+def test_the_word_of_the_catalogue_chooses_what_a_series_is_compared_with() -> None:
+    found = values(np.random.default_rng(3), 1_000, 5)[:, None, :].repeat(2, axis=1)
+    first = scores(played(ScoreLane(CITY, ScoreSettings()), found, []))
+    other = {"robust_z": "changepoint"}.get(WORDS[INDICATORS[0]], "robust_z")
+    tuned = ScoreLane(reworded(anomaly=other), ScoreSettings())
+    second = scores(played(tuned, found, []))
+    changed = {
+        name
+        for name, _, _ in first.keys() & second.keys()
+        if any(first[key] != second[key] for key in first if key[0] == name)
+    }
+    assert changed == {INDICATORS[0]}
+
+
+def test_what_departs_by_less_than_is_worth_telling_is_not_told() -> None:
+    found = values(np.random.default_rng(3), 1_200, 5)[:, None, :].repeat(2, axis=1)
+    told = {
+        least: {(one.indicator, one.area[-3:], one.anomaly) for one in some}
+        for least in (0.0, 30.0, 50.0)
+        for some in [
+            [
+                o
+                for p in played(
+                    ScoreLane(reworded(anomaly_least=least), ScoreSettings(budget=1.0)), found, []
+                )
+                for o in p.anomalies
+            ]
+        ]
+    }
+    jump, silence = (INDICATORS[0], "000", "spike"), (INDICATORS[0], "001", "silence")
+    assert jump in told[0.0] & told[30.0]
+    assert jump not in told[50.0]
+    assert silence in told[0.0] & told[30.0] & told[50.0]
+    assert (INDICATORS[1], "000", "spike") in told[50.0]
+
+
+def reworded(**keys: Any) -> City:
+    """The city with other keys of the first indicator."""
+    catalogue = CITY.plan.catalogue
+    indicators = tuple(
+        replace(one, entry=structs.replace(one.entry, **keys)) if one.id == INDICATORS[0] else one
+        for one in catalogue.indicators
+    )
+    return replace(CITY, plan=Plan(replace(catalogue, indicators=indicators), CITY.plan.metrics))
 
 
 def test_an_anomaly_that_is_over_is_cleared() -> None:
