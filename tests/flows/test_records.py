@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -92,18 +93,18 @@ def test_the_beginning_is_told_once_nothing_can_come_before_it(files: list[Path]
 @pytest.mark.parametrize("blocks", [0, 1, 7, 42, 43, 100])
 def test_a_restart_goes_on_with_the_next_record_and_all_counts(files: list[Path], blocks: int) -> None:
     with part_of(files) as part:
-        expected = [str(item) for item in rest(part)]
+        expected = told(rest(part))
         totals = part.totals()
     with part_of(files) as part:
         found: list[str] = []
         for _ in range(blocks):
             try:
-                found += map(str, part.next_batch())
+                found += told(part.next_batch())
             except StopIteration:
                 break
         snapshot = part.snapshot()
     with part_of(files, snapshot) as part:
-        found += map(str, rest(part))
+        found += told(rest(part))
         again = part.totals()
     assert found == expected
     timeless = {"started", "decode_seconds"}
@@ -112,6 +113,17 @@ def test_a_restart_goes_on_with_the_next_record_and_all_counts(files: list[Path]
     }
     written = json.loads(files[0].with_name("totals.json").read_text(encoding="utf-8"))
     assert written["readings"] == again["readings"] == totals["accepted"]
+
+
+def told(items: list[Item]) -> list[str]:
+    """All but announcements: a part that begins again announces its series again, which changes nothing."""
+    found = []
+    for item in items:
+        if item.step != "shard":
+            found.append(str(item))
+        elif item.piece.new is None or item.piece.batch is not None:
+            found.append(str(replace(item, piece=replace(item.piece, new=None))))
+    return found
 
 
 def test_a_source_without_recovery_keeps_nothing(files: list[Path]) -> None:

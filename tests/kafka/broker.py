@@ -221,6 +221,8 @@ def _format(brokers: list[Broker], options: Sequence[str]) -> None:
             "group.initial.rebalance.delay.ms=0",
             "auto.create.topics.enable=false",
             "log.retention.check.interval.ms=500",
+            # Records of recorded days are old when they come; topics of tests that expire say so themselves.
+            "log.retention.ms=-1",
             "num.network.threads=2",
             "num.io.threads=2",
             "background.threads=2",

@@ -91,7 +91,7 @@ def test_processes_that_die_and_other_numbers_of_them_leave_no_trace(
             engine.until(partial(engine.has_points, workers, 2 * workers))
             if how == "one":
                 engine.kill_one()
-                engine.until(lambda: "all are started again" in engine.said())
+                engine.until(lambda: "all processes are started again" in engine.said())
                 engine.until(lambda: engine.points(2) >= 4)
             if how == "stop":
                 assert engine.stop() == 0, engine.said()

@@ -49,6 +49,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
         options = replay_options(city, tmp_path_factory.mktemp("out"), redis=url, anomaly=ScoreSettings())
         replay(options)
         fill(url, [moved(i, level=1 + i % 4) for i in range(6)])
+        # What the library says of itself and the engine can do without.
+        assert denied(running.url) <= {"client|setinfo", "client|setname"}
         yield running
 
 
@@ -70,8 +72,6 @@ def test_there_are_the_three_users() -> None:
 def test_the_engine_writes_all_it_has_to_write(server: RedisServer) -> None:
     assert "watermark" in hash_of(server.url, "yw:meta")
     assert ask(server.url, ("XLEN", "yw:dispatch:420106"))[0] == 6
-    # What the library says of itself and the engine can do without.
-    assert denied(server.url) <= {"client|setinfo", "client|setname"}
 
 
 def test_a_taker_does_all_that_the_guide_shows_and_takes_by_the_client(
