@@ -36,7 +36,7 @@ from flows.config.configuration import Configuration
 from tests.kafka.broker import Cluster, real_cluster
 from tests.kafka.live_engine import LiveEngine
 
-_LOOK, _IDLE = 0.5, 0.4
+_LOOK, _IDLE = 0.5, 0.1
 """Seconds between two looks: a look is a scrape of all metrics, which the engine pays for."""
 _MILLION = 1_000_000
 _GROUP, _USER, _SYSTEM = 2, 11, 12
