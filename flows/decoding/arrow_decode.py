@@ -8,8 +8,6 @@ milliseconds, a timestamp with a zone, or RFC 3339 text. A column of another typ
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import groupby
-from operator import attrgetter
 from pathlib import Path
 from typing import Any, get_args
 
@@ -18,8 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from flows.decoding.arrow_rows import TooLargeError, row_texts
-from flows.decoding.arrow_sizes import MAX_COLUMNS, MAX_UNPACKED, unpacked_size
+from flows.decoding.arrow_rows import row_texts
 from flows.decoding.columns import (
     BAD,
     FAULTS,
@@ -37,14 +34,13 @@ from flows.decoding.columns import (
     moments,
     out_of_time,
 )
-from flows.wire import CRS_NAMES, END_OF_TIME, MAX_ID, MAX_ROWS, Action, Kind, Reason, Status
+from flows.wire import CRS_NAMES, END_OF_TIME, MAX_ID, Action, Kind, Reason, Status
 
 RecordBatch = pa.RecordBatch
 
 _ROWS = 1 << 16
-_TOGETHER = 16 << 20
-"""Streams of so many bytes, unpacked, are decoded together."""
-_UNREADABLE = (pa.ArrowException, OSError, ValueError, MemoryError, OverflowError, TypeError)
+UNREADABLE = (pa.ArrowException, OSError, ValueError, MemoryError, OverflowError, TypeError)
+"""What the library raises for bytes that are no Arrow."""
 _IDENTIFIERS = {"sensor_id", "metric", "crs", "event_id", "type", "status", "incident_id", "action", "actor"}
 _LAYOUT_OF_TEXTS = (
     (pa.types.is_string, pa.binary()),
@@ -52,32 +48,6 @@ _LAYOUT_OF_TEXTS = (
     (pa.types.is_string_view, pa.binary_view()),
 )
 _PER_MILLISECOND = {"ms": 1, "us": 1_000, "ns": 1_000_000}
-
-
-def decode_streams(messages: Mapping[int, bytes], kind: Kind) -> tuple[list[Any], list[Reject]]:
-    """Decode Arrow IPC streams by their numbers in a block; row i of a stream has index i.
-
-    Returns columns, the rows of each stream in their order, and the rejects. A stream that cannot be read,
-    or breaks off, is refused whole as ``bad_json``, one of more than ``MAX_ROWS`` rows, of more than
-    ``MAX_COLUMNS`` columns, that unpacks to more than ``MAX_UNPACKED`` bytes, or whose refused rows would
-    make more than ``MAX_SHOWN`` bytes as ``too_large``.
-    """
-    parts: list[Any] = []
-    rejects: list[Reject] = []
-    run: list[_Rows] = []
-    for number, message in messages.items():
-        try:
-            rows = _rows_of(message, number)
-        except TooLargeError:
-            rejects.append(Reject(number, 0, Reason.TOO_LARGE, message))
-        except _UNREADABLE:
-            rejects.append(Reject(number, 0, Reason.BAD_JSON, message))
-        else:
-            run += [rows] if len(rows.index) else []
-        if sum(rows.size for rows in run) > _TOGETHER:
-            parts += _decode_together(run, messages, kind, rejects)
-            run = []
-    return parts + _decode_together(run, messages, kind, rejects), rejects
 
 
 def decode_batch(batch: pa.RecordBatch, kind: Kind) -> tuple[Readings | Events | Feedback, list[Reject]]:
@@ -88,108 +58,13 @@ def decode_batch(batch: pa.RecordBatch, kind: Kind) -> tuple[Readings | Events |
     array([1.])
     """
     rows = np.arange(batch.num_rows, dtype=np.int64)
-    return _decode(batch, rows, np.zeros(batch.num_rows, np.int64), kind)
+    return decode_rows(batch, rows, np.zeros(batch.num_rows, np.int64), kind)
 
 
-def _stream_batches(message: bytes) -> list[pa.RecordBatch]:
-    """The batches of a stream, their buffers checked; those behind the first MAX_ROWS rows are left out."""
-    batches: list[pa.RecordBatch] = []
-    rows = 0
-    with pa.ipc.open_stream(message) as reader:
-        if len(reader.schema) > MAX_COLUMNS:
-            raise TooLargeError(f"{len(reader.schema)} columns; at most {MAX_COLUMNS} are read")
-        for batch in reader:
-            batch.validate()
-            for column in batch.columns:
-                _check(column)
-            batches.append(batch)
-            rows += batch.num_rows
-            if rows > MAX_ROWS:
-                break
-    return batches
-
-
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """Rows of one schema: the batches they are in, of every row its message and its index in it; bytes."""
-
-    batches: list[Any]
-    message: Ints
-    index: Ints
-    size: int = 0
-
-    @property
-    def names(self) -> list[str]:
-        """Of the columns."""
-        names: list[str] = self.batches[0].schema.names
-        return names
-
-    def decoded(self, kind: Kind) -> tuple[Any, list[Reject]]:
-        """Decode them as one batch: a column costs per batch, mostly for its dictionary."""
-        table = pa.Table.from_batches(self.batches).unify_dictionaries().combine_chunks()
-        (whole,) = table.to_batches()
-        return _decode(whole, self.message, self.index, kind)
-
-
-def _rows_of(message: bytes, number: int) -> _Rows:
-    """All rows of one stream."""
-    size = unpacked_size(message)
-    if size > MAX_UNPACKED:
-        raise TooLargeError(f"{size} bytes unpacked; at most {MAX_UNPACKED} are read")
-    batches = _stream_batches(message)
-    count = sum(batch.num_rows for batch in batches)
-    if count > MAX_ROWS:
-        raise TooLargeError(f"{count} rows; at most {MAX_ROWS} are read")
-    return _Rows(
-        batches, np.full(count, number, np.int64), np.arange(count, dtype=np.int64), size + len(message)
-    )
-
-
-def _joined(streams: list[_Rows]) -> _Rows:
-    message, index = (np.concatenate([getattr(s, name) for s in streams]) for name in ("message", "index"))
-    return _Rows([batch for stream in streams for batch in stream.batches], message, index)
-
-
-def _decode_together(
-    streams: list[_Rows], messages: Mapping[int, bytes], kind: Kind, rejects: list[Reject]
-) -> list[Any]:
-    """Decode streams, those with the same names of columns as one; adds to ``rejects``."""
-    parts: list[Any] = []
-    for _, group in groupby(streams, key=attrgetter("names")):
-        alike = list(group)
-        try:
-            columns, refused = _joined(alike).decoded(kind)
-        except (*_UNREADABLE, TooLargeError):
-            parts += _decode_alone(alike, messages, kind, rejects)
-        else:
-            parts.append(columns)
-            rejects += refused
-    return parts
-
-
-def _decode_alone(
-    streams: list[_Rows], messages: Mapping[int, bytes], kind: Kind, rejects: list[Reject]
-) -> list[Any]:
-    """The same for streams that do not fit together, or of which one has a fault: each by itself."""
-    parts: list[Any] = []
-    for stream in streams:
-        number = int(stream.message[0])
-        try:
-            columns, refused = stream.decoded(kind)
-        except TooLargeError:
-            rejects.append(Reject(number, 0, Reason.TOO_LARGE, messages[number]))
-        except _UNREADABLE:
-            rejects.append(Reject(number, 0, Reason.BAD_JSON, messages[number]))
-        else:
-            parts.append(columns)
-            rejects += refused
-    return parts
-
-
-def _check(column: pa.Array) -> None:
+def check(column: pa.Array) -> None:
     """Raise if the buffers are unsound; that a text is UTF-8 is judged later, row by row."""
     if pa.types.is_dictionary(column.type):
-        _check(column.dictionary)
+        check(column.dictionary)
         pa.DictionaryArray.from_arrays(column.indices, column.dictionary)  # looks at the bounds
         return
     for is_text, same_layout in _LAYOUT_OF_TEXTS:
@@ -210,7 +85,7 @@ def file_batches(path: Path, first: int = 0) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             batch.validate()
             for column in batch.columns:
-                _check(column)
+                check(column)
             if start + batch.num_rows > first:
                 yield batch.slice(max(first - start, 0))
             start += batch.num_rows
@@ -255,7 +130,12 @@ def _ipc(path: Path, _first: int) -> tuple[int, Iterator[pa.RecordBatch]]:
     return 0, (file.get_batch(number) for number in range(file.num_record_batches))
 
 
-def _decode(batch: pa.RecordBatch, message: Ints, index: Ints, kind: Kind) -> tuple[Any, list[Reject]]:
+def decode_rows(batch: pa.RecordBatch, message: Ints, index: Ints, kind: Kind) -> tuple[Any, list[Reject]]:
+    """Decode n rows, each of a message and with an index in it, both int64[n].
+
+    Raises:
+        TooLargeError: the refused rows would make more than ``MAX_SHOWN`` bytes.
+    """
     fields = _Fields(batch, np.zeros(batch.num_rows, np.uint8))
     columns = _LAYOUTS[kind](fields, message, index)
     if not fields.faults.any():

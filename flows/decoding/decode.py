@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 import numpy as np
 
-from flows.decoding.arrow_decode import decode_streams
+from flows.decoding.arrow_streams import decode_streams
 from flows.decoding.columns import (
     BAD,
     FAULTS,
