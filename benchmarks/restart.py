@@ -12,7 +12,6 @@ the wall's, which a busy machine stretches; beside those of a start stand its pr
 
 from __future__ import annotations
 
-import json
 import sys
 import tempfile
 import time
@@ -24,12 +23,10 @@ import msgspec
 import numpy as np
 import polars as pl
 import typer
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.figures import show
 from benchmarks.kafka import cpu_seconds
 from benchmarks.kafka_fill import fill
 from benchmarks.throughput import make_city
@@ -195,14 +192,7 @@ def main(
             reader.close()
         series = series_of(city)
     told = figures(starts, series)
-    lines = Table("figure", "value", box=box.MARKDOWN)
-    lines.columns[1].justify = "right"
-    for name, value in told.items():
-        lines.add_row(name, f"{value:,.3f}")
-    Console(width=110).print(lines)
-    print(json.dumps(told))  # noqa: T201 - a command
-    if to is not None:
-        to.write_text(json.dumps(told) + "\n")
+    show(told, to, digits=3)
 
 
 if __name__ == "__main__":

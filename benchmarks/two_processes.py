@@ -9,7 +9,6 @@ others had meanwhile (from ``/proc/stat``) is shown beside, for on two cores the
 
 from __future__ import annotations
 
-import json
 import os
 import statistics
 import sys
@@ -22,12 +21,11 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from benchmarks.figures import show
 from benchmarks.kafka import Run, measure
 from benchmarks.kafka_fill import fill
 from benchmarks.throughput import make_city
@@ -123,15 +121,7 @@ def main(  # noqa: PLR0913, PLR0917 - options of a command
             others[workers].append(max(rest, 0.0) / (run.begin + run.seconds))
             messages.print(f"{workers} process(es): {run}", highlight=False)
     told = figures(found, others)
-    lines = Table("figure", "value", box=box.MARKDOWN)
-    lines.columns[1].justify = "right"
-    for name, value in told.items():
-        lines.add_row(name, f"{value:,.2f}")
-    lines.add_row("bars", f"CPU <= {CPU_BAR} times, speed >= {WALL_BAR} times")
-    Console(width=110).print(lines)
-    print(json.dumps(told))  # noqa: T201 - a command
-    if to is not None:
-        to.write_text(json.dumps(told) + "\n")
+    show(told, to, bars=f"CPU <= {CPU_BAR} times, speed >= {WALL_BAR} times")
 
 
 if __name__ == "__main__":

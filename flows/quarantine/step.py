@@ -14,7 +14,7 @@ from flows.city_flow import Steps
 from flows.pieces import Moves, ShardPiece
 from flows.quarantine.lane import SensorLane
 from flows.records import Item
-from flows.recovery.cold_store import ColdStore, ColdStoreError
+from flows.recovery.cold_store import ColdStore
 from flows.recovery.snapshots import COSTS, freeze, thaw
 from flows.replay.failures import noted
 from flows.replay.profile import timed
@@ -59,13 +59,7 @@ class SensorShell(StatefulBatchLogic[Item, Item, Any]):
         lane = self._lane = self._built(state["name"])
         self._seq = state["seq"]
         lane.restore(state["lane"])
-        cold = self._store(lane)
-        found = cold.read(self._seq, lane.journals())
-        if found != state["lane"]["blobs"]:
-            raise ColdStoreError(
-                f"{cold.path}: the snapshot speaks of {state['lane']['blobs']} blobs of sensors, "
-                f"found {found}; restore the whole recovery folder from one copy, or begin with an empty one"
-            )
+        self._store(lane).refill(self._seq, lane.journals(), state["lane"]["blobs"], "blobs of sensors")
         with timed("sensors"):
             lane.recover()
 

@@ -121,6 +121,19 @@ class ColdStore:
             self._stored.setdefault(metric, set()).add(k)
         return sum(len(stored) for stored in self._stored.values())
 
+    def refill(self, seq: int, shelves: Mapping[int, Shelf], told: int, what: str) -> None:
+        """Fill empty shelves with all that snapshot ``seq`` speaks of: so many, called ``what``.
+
+        Raises:
+            ColdStoreError: there are more or fewer here, or a row's checksum is wrong.
+        """
+        found = self.read(seq, shelves)
+        if found != told:
+            raise ColdStoreError(
+                f"{self.path}: the snapshot speaks of {told} {what}, found {found}; "
+                f"restore the whole recovery folder from one copy, or begin with an empty one"
+            )
+
     def close(self) -> None:
         """Close the file."""
         self._db.close()

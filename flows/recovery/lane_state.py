@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from flows.pieces import Clock
-from flows.recovery.cold_store import ColdStore, ColdStoreError, Shelf
+from flows.recovery.cold_store import ColdStore, Shelf
 from flows.recovery.snapshots import COSTS
 from flows.stages.shard_lane import ShardLane
 from indicators.cases import CaseRow
@@ -112,12 +112,7 @@ def _load_shard(shard: Shard, cold: ColdStore, state: dict[str, Any]) -> None:
         shard.store(code).restore(columns)
     for key, columns in state["further"].items():
         shard.further[key].restore(columns)
-    found = cold.read(state["seq"], shelves(shard))
-    if found != state["slices"]:
-        raise ColdStoreError(
-            f"{cold.path}: the snapshot speaks of {state['slices']} slices, found {found}; "
-            f"restore the whole recovery folder from one copy, or begin with an empty one"
-        )
+    cold.refill(state["seq"], shelves(shard), state["slices"], "slices")
     for kind, *columns in state["cases"]:
         shard.cases[kind].put(CaseRow(*columns))
     for cases, places in zip(shard.cases, state["places"], strict=True):

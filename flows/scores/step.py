@@ -13,7 +13,7 @@ from bytewax.operators import StatefulBatchLogic
 from flows.city_flow import Steps
 from flows.pieces import Moves
 from flows.records import Item
-from flows.recovery.cold_store import ColdStore, ColdStoreError
+from flows.recovery.cold_store import ColdStore
 from flows.recovery.snapshots import COSTS, freeze, thaw
 from flows.replay.failures import noted
 from flows.replay.profile import timed
@@ -74,13 +74,7 @@ class ScoreShell(StatefulBatchLogic[Item, Item, Any]):
             )
         self._part, self._seq = state["part"], state["seq"]
         self._lane.restore(state["lane"])
-        cold = self._store()
-        found = cold.read(self._seq, self._lane.journals())
-        if found != state["lane"]["blobs"]:
-            raise ColdStoreError(
-                f"{cold.path}: the snapshot speaks of {state['lane']['blobs']} blobs of scores, "
-                f"found {found}; restore the whole recovery folder from one copy, or begin with an empty one"
-            )
+        self._store().refill(self._seq, self._lane.journals(), state["lane"]["blobs"], "blobs of scores")
         with timed("scores"):
             self._lane.recover()
 
