@@ -260,7 +260,8 @@ class _Compiler:
         if all(isinstance(a, Const) for a in args):
             value = float(ELEMENTWISE[fn](*(a.value for a in args if isinstance(a, Const))))
             if math.isfinite(value):
-                return Const(value)
+                # Zero has one sign: a formula's text, which shows none, must lead back to the same tree.
+                return Const(value + 0.0)
         return self.apply(fn, args, at)
 
     def logic(self, at: ast.BoolOp) -> Node:

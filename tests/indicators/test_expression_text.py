@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from indicators.calls import Context
@@ -56,6 +56,7 @@ def _grown(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 
 
 @given(st.recursive(numbers, _grown, max_leaves=8))
+@example("-(2 - 2)")
 def test_drawn_arithmetic_reads_back_as_itself(text: str) -> None:
     node = compiled(text)
     assert repr(compiled(formula_text(node))) == repr(node)
