@@ -55,7 +55,9 @@ def main() -> None:
         scrape = f"http://127.0.0.1:{engine_port}/metrics"
         until(lambda: b"yiwang_alerts_total{" in fetched(scrape), "the engine raises alerts")
         with prometheus(work, engine_port, prometheus_port):
-            api = f"http://127.0.0.1:{prometheus_port}/api/v1/query"
+            server = f"http://127.0.0.1:{prometheus_port}"
+            until(lambda: b"is Ready" in fetched(f"{server}/-/ready"), "Prometheus is ready")
+            api = f"{server}/api/v1/query"
             until(lambda: results(api, "count(yiwang_up)"), "Prometheus has scraped the engine")
             until(lambda: results(api, "sum(rate(yiwang_readings_total[5m])) > 0"), "readings pass")
             lint(fetched(scrape))
@@ -148,8 +150,12 @@ def until(ready: Callable[[], object], what: str, seconds: float = 60.0) -> None
 
 
 def answer(api: str, expr: str) -> dict[str, object]:
-    """What Prometheus says to a query."""
-    found: dict[str, object] = json.loads(fetched(f"{api}?{urllib.parse.urlencode({'query': expr})}") or "{}")
+    """What Prometheus says to a query; nothing while it starts, when it refuses in plain text."""
+    said = fetched(f"{api}?{urllib.parse.urlencode({'query': expr})}")
+    try:
+        found: dict[str, object] = json.loads(said)
+    except ValueError:
+        return {}
     return found
 
 
