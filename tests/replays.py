@@ -64,9 +64,9 @@ def stormy_city(sensors: int, minutes: float, seed: int, begin: int = MORNING) -
     return quiet.with_scripts([Script(driver_changes=[rain], effects=[leaks])])
 
 
-def some_cases(city: City) -> pl.DataFrame:
-    """Transitions of a case for every five devices, of any type, reported at any time."""
-    rng, n = np.random.default_rng(city.seed), len(city.devices) // 5
+def some_cases(city: City, count: int | None = None) -> pl.DataFrame:
+    """Transitions of so many cases, or of one for every five devices, of any type, reported at any time."""
+    rng, n = np.random.default_rng(city.seed), count or len(city.devices) // 5
     at = rng.integers(0, len(city.devices), n)
     reported = rng.integers(city.start, city.end, n)
     kind, severity = rng.integers(0, len(CODES), n), rng.integers(1, 5, n)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import heapq
 import json
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
+from operator import itemgetter
 from pathlib import Path
 from random import Random
 
@@ -21,11 +24,11 @@ YEAR = 365 * 86_400_000
 _LEFT_OUT = 0.1
 
 
-def write_day(folder: Path, sensors: int, hours: float, seed: int) -> Path:
+def write_day(folder: Path, sensors: int, hours: float, seed: int, cases: int) -> Path:
     """A city whose day ended an hour ago; a few readings are spoiled, some carry stamps a year ahead."""
     begin = (int(time.time() * 1000) // 60_000) * 60_000 - int((hours + 1) * 3_600_000)
     city = stormy_city(sensors, hours * 60, seed, begin)
-    write_city(city, folder, Happenings(some_cases(city), Disorder(seed, 0.02, 0.01, 0.01)))
+    write_city(city, folder, Happenings(some_cases(city, cases), Disorder(seed, 0.02, 0.01, 0.01)))
     path, random = folder / "readings.jsonl", Random(seed)  # noqa: S311 - any will do
     lines = []
     for line in path.read_text().splitlines():
@@ -85,12 +88,13 @@ class Feeder:
 
 
 def messages_of(city: Path, topics: Topics) -> list[Outgoing]:
-    """The day's messages by time: arrays of a few readings, events one by one."""
+    """The day's messages in the order in which they are sent: arrays of a few readings, events one by one."""
     readings = list(topics.outgoing("readings", (city / "readings.jsonl").read_text().splitlines(), 5))
-    events = list(topics.outgoing("events", (city / "events.jsonl").read_text().splitlines()))
-    # Events are few: each is sent when its share of the readings has been.
-    merged: list[Outgoing] = []
-    for number, event in enumerate(events):
-        a, b = (len(readings) * k // len(events) for k in (number, number + 1))
-        merged += [*readings[a:b], event]
-    return merged
+    lines = (city / "events.jsonl").read_text().splitlines()
+    events = list(topics.outgoing("events", lines))
+    # Sensors send at all times alike, so the share of the day that is over is that of the readings.
+    passed = list(accumulate((_milliseconds(json.loads(line)["ts"], 0) for line in lines), max))
+    begin, end = passed[0], passed[-1]
+    places = [(at - begin) * len(readings) // (end - begin) for at in passed]
+    numbered = heapq.merge(enumerate(readings), zip(places, events, strict=True), key=itemgetter(0))
+    return [message for _, message in numbered]
