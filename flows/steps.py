@@ -192,8 +192,7 @@ class ShardShell(StatefulBatchLogic[Item, Item, Any]):
         with timed("shards"):
             lane = self._lane = self._lane or self._built(values[0].key)
             self._held += [item.piece for item in values]
-            begun = lane.closed != BEFORE or self._started(lane, values)
-            if not begun or not self._controlled(lane):
+            if lane.closed == BEFORE and not self._started(lane, values):
                 return [], StatefulBatchLogic.RETAIN
             held, self._held = self._held, []
             items: list[Item] = []
@@ -201,12 +200,6 @@ class ShardShell(StatefulBatchLogic[Item, Item, Any]):
                 moves = Moves(lane.name, piece.clock, out.transitions, piece.edition, piece.change)
                 items += [Item("area", CITY, piece), *self._run.outgoing(lane.name, out, moves)]
             return items, StatefulBatchLogic.RETAIN
-
-    def _controlled(self, lane: ShardLane) -> bool:
-        """Whether changes to come are known: from then on new kinds of readings are judged early."""
-        if self._run.editions is None or lane.clocks.by_sender[CONTROL].maximum != BEFORE:
-            return True
-        return any(isinstance(piece, ControlPiece) for piece in self._held)
 
     @noted()
     def snapshot(self) -> bytes:

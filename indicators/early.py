@@ -78,6 +78,11 @@ class EarlyReadings:
         self._soonest = _NEVER
         """No reading that has not been judged is of an earlier second."""
 
+    @property
+    def reach(self) -> int:
+        """How far back a reading may be that counts, ms."""
+        return max(self.window, self.hold)
+
     def add(self, series: Ints, ts: Ints, value: Ints, grid: Ints) -> None:
         """Take readings in arrival order."""
         self._new.append(np.stack((series, ts, value, grid)))

@@ -30,7 +30,6 @@ def save(lane: ShardLane, cold: ColdStore, seq: int) -> dict[str, Any]:
         "catalogue": lane.city.beginning.catalogue.hash,
         "change": lane.change,
         "ahead": list(lane.ahead),
-        "waiting": {key: readings.state() for key, readings in lane.waiting.items()},
         "begun": dict(lane.late.begun),
         "stocks": shard.stocks,
         "cells": shard.cells.code.copy(),
@@ -78,9 +77,7 @@ def load(lane: ShardLane, cold: ColdStore, state: dict[str, Any]) -> None:
     lane.shard.since = state["since"]
     if state["change"] is not None:
         lane.renew(state["change"], state["stocks"], dict(state["begun"]))
-    lane.announced(state["ahead"])
-    for key, readings in state["waiting"].items():
-        lane.waiting[key].restore(readings)
+    lane.ahead = list(state["ahead"])
     _load_shard(lane.shard, cold, state)
     lane.intake.restore(state["intake"])
     lane.early.restore(state["early"])

@@ -13,6 +13,7 @@ from alerts.thresholds import Thresholds
 from flows.batches import Ints
 from flows.pieces import BEFORE, EarlyValues
 from flows.stages.intake import Key
+from flows.stages.parked import ParkedReadings
 from flows.stages.publisher import Early
 from indicators.early import EarlyReadings, Limits
 from indicators.indicator import Indicator
@@ -106,12 +107,29 @@ class EarlyJudge:
                 )
         return parts
 
-    def take_over(self, other: EarlyJudge) -> None:
-        """Go on from where another judge stopped, with the readings it has for the same indicators."""
+    def take_over(self, other: EarlyJudge, parked: ParkedReadings) -> None:
+        """Go on from where another judge stopped, with the readings it has for the same indicators.
+
+        What it has not listened for is looked up: when a change was told must not show.
+        """
         self.done, self.held = other.done, other.held
         for key, readings in self.readings.items():
-            if key in other.readings:
-                readings.restore(other.readings[key].state())
+            known = other.readings.get(key)
+            if known is not None and known.reach == readings.reach:
+                readings.restore(known.state())
+            else:
+                self._recall(key[1], readings, parked)
+
+    def _recall(self, metric: int, readings: EarlyReadings, parked: ParkedReadings) -> None:
+        """Readings that may still count: those of the shard came before ``done``, the others are parked."""
+        ring, first = self.shard.stores[metric].ring, self.done - readings.reach
+        series, ts, value = ring.packed(*ring.number(np.array([first, self.done])).tolist())
+        near = ts > first
+        readings.add(series[near], ts[near], value[near], ts[near])
+        rows = parked.of(metric)
+        if rows is not None:
+            series, ts, value, _, grid = rows
+            readings.add(series, ts, value, grid)
 
     def state(self) -> dict[str, Any]:
         """Plain data."""

@@ -29,6 +29,8 @@ Source = tuple[str, int]
 """A source part and the number of a partition in it."""
 Key = tuple[str, int]
 """An early indicator and the number of a metric it reads."""
+_PARKED = 5
+"""Columns of what is parked: series, ts, value, effective, and the second at which it came."""
 
 
 @dataclass
@@ -126,15 +128,17 @@ class Intake:
         metric = metric[order]
         number = series.number[batch.series[order]].astype(np.int64)
         ts, value, effective = batch.ts[order], batch.value[order], batch.effective[order]
+        grid = batch.grid[order]
         cuts = np.flatnonzero(np.diff(metric)) + 1
         for begin, end in zip(np.append(0, cuts), np.append(cuts, len(metric)), strict=True):
             m, part = int(metric[begin]), slice(begin, end)
             length, origin = int(self.plan.slice_ms[m]), self.shard.calendar.slice_origin
             late = effective[part] > origin - (origin - ts[part]) // length * length
-            self.parked.add(m, (number[part], ts[part], value[part], effective[part]), late)
+            rows = number[part], ts[part], value[part], effective[part], grid[part]
+            self.parked.add(m, rows, late)
             for (_, judged), readings in self.early.items():
                 if judged == m:
-                    readings.add(number[part], ts[part], value[part], batch.grid[order[part]])
+                    readings.add(number[part], ts[part], value[part], grid[part])
 
     def orders(self, orders: Orders | None) -> None:
         """Take orders about readings that are not to count, or count again."""
@@ -161,7 +165,7 @@ class Intake:
 
     def take_timely(self, until: int) -> None:
         """Let readings in time take effect that do so by an instant."""
-        for metric, (series, ts, value, effective) in self.parked.take(until):
+        for metric, (series, ts, value, effective, _) in self.parked.take(until):
             self.quarantine.insert(metric, series, ts, value)
             self._born(self.shard.stores[metric].cell[series], effective)
         kept = []
@@ -208,7 +212,7 @@ class Intake:
     def take_late(self, at: int) -> Ints:
         """Let late records and orders take effect; returns the cells they touch."""
         cells = [self.quarantine.apply(at)]
-        for metric, (series, ts, value, _) in self.parked.take_late(at):
+        for metric, (series, ts, value, *_) in self.parked.take_late(at):
             self.quarantine.insert(metric, series, ts, value)
             cells.append(self.shard.stores[metric].cell[series])
             self._born(cells[-1], np.full(len(ts), at))
@@ -247,7 +251,8 @@ class Intake:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take up a ``state()``."""
-        self.parked.restore(state["parked"])
+        parts = state["parked"]["parts"]
+        self.parked.restore({"parts": [(m, _with_grid(table), late) for m, table, late in parts]})
         self.corrections.restore(state["corrections"])
         self.strays = [Strays(*columns) for columns in state["strays"]]
         self.cases = list(state["cases"])
@@ -255,6 +260,11 @@ class Intake:
         self.birth = state["birth"].copy()
         if "quarantine" in state:
             self.quarantine.restore(state["quarantine"])
+
+
+def _with_grid(table: Ints) -> Ints:
+    """Parked readings with the second at which they came, which older states do not tell of."""
+    return table if len(table) == _PARKED else np.vstack((table, table[1]))
 
 
 def _joined(parts: list[Columns]) -> Columns:

@@ -9,8 +9,8 @@ import numpy as np
 
 from flows.batches import FINAL, Ints
 
-Rows = tuple[Ints, Ints, Ints, Ints]
-"""series, ts, value, effective"""
+Rows = tuple[Ints, ...]
+"""series, ts, value, effective, and what else is to be known of a reading, such as when it came."""
 
 
 class ParkedReadings:
@@ -45,6 +45,11 @@ class ParkedReadings:
             self._first[metric] = rows[3][~due].min(initial=FINAL)
             yield metric, rows if due.all() else _select(rows, due)
 
+    def of(self, metric: int) -> Rows | None:
+        """All readings of a metric, those in time first; None if none is parked."""
+        parts = [*self._timely[metric], *(rows for m, rows in self._late if m == metric)]
+        return _joined(parts) if parts else None
+
     def boundaries(self, until: int) -> list[int]:
         """The slice ends by an instant at which late readings take effect, ascending."""
         found = {e for _, rows in self._late for e in np.unique(rows[3][rows[3] <= until]).tolist()}
@@ -72,16 +77,14 @@ class ParkedReadings:
     def restore(self, state: dict[str, Any]) -> None:
         """Take up a ``state()``."""
         for metric, table, late in state["parts"]:
-            rows = (table[0], table[1], table[2], table[3])
-            self.add(metric, rows, np.full(table.shape[1], late))
+            self.add(metric, tuple(table), np.full(table.shape[1], late))
 
 
 def _select(rows: Rows, keep: np.ndarray[Any, np.dtype[np.bool_]]) -> Rows:
-    return rows[0][keep], rows[1][keep], rows[2][keep], rows[3][keep]
+    return tuple(column[keep] for column in rows)
 
 
 def _joined(parts: list[Rows]) -> Rows:
     if len(parts) == 1:
         return parts[0]
-    a, b, c, d = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return a, b, c, d
+    return tuple(np.concatenate(column) for column in zip(*parts, strict=True))

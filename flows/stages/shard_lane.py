@@ -33,14 +33,13 @@ from flows.pieces import (
     ShardPiece,
 )
 from flows.stages.early_judge import EarlyJudge, merged_values
-from flows.stages.intake import Intake, Key
+from flows.stages.intake import Intake
 from flows.stages.late_windows import LateWindows, cell_windows
 from flows.stages.publisher import Early, Published, Publisher, Windows
 from flows.stages.recent_frames import RecentFrames
 from flows.stages.sensor_readings import SensorReadings
 from geo.areas import AreaKind
 from indicators.attic import Attic
-from indicators.early import EarlyReadings
 from indicators.evaluate import Evaluation, Frame
 from indicators.indicator import Indicator
 from indicators.latest import NEVER
@@ -84,7 +83,6 @@ class ShardLane:
         self.editions: Editions | None = None
         self.change: Change | None = None
         self.ahead: list[Change] = []
-        self.waiting: dict[Key, EarlyReadings] = {}
         self.watch: Watch | None = None
         self.sensing: SensorReadings | None = None
         self.closed = BEFORE
@@ -104,10 +102,6 @@ class ShardLane:
     def take(self, pieces: Iterable[Piece]) -> list[tuple[Published, AreaPiece]]:
         """Take pieces in order of arrival; act as far as the clocks allow, once for each edition."""
         pieces = list(pieces)
-        # What changes to come judge early must be known before the readings that came with them.
-        for piece in pieces:
-            if isinstance(piece, ControlPiece):
-                self.announced(piece.changes)
         self.intake.readings(piece for piece in pieces if isinstance(piece, ShardPiece))
         for piece in pieces:
             self._hear(piece)
@@ -127,7 +121,9 @@ class ShardLane:
             self.intake.placed(piece)
         elif isinstance(piece, OrdersPiece):
             self.intake.orders(piece.orders)
-        elif isinstance(piece, ShardPiece) and self.sensing is not None and piece.new is not None:
+        elif isinstance(piece, ControlPiece):
+            self.ahead += piece.changes
+        elif self.sensing is not None and piece.new is not None:
             self.sensing.introduce(piece.new, self.intake.series[piece.sender, piece.partition])
         self.clocks.hear(piece.sender, piece.clock)
 
@@ -139,8 +135,6 @@ class ShardLane:
         if until < self.begin and not final:
             # Nothing can have ended; only changes before the first window lead here.
             return out, self._piece(clock, change)
-        for waiting in self.waiting.values():
-            waiting.judge(self.early.done, clock.maximum)
         early = self._judged_early(until, clock.maximum)
         above = self.early.areas(early)
         frames: list[AreaFrame] = []
@@ -170,15 +164,6 @@ class ShardLane:
 
     # -- changes ---------------------------------------------------------------------------------------
 
-    def announced(self, changes: Iterable[Change]) -> None:
-        """Changes to come: what they judge early is remembered from now on."""
-        for change in changes:
-            self.ahead.append(change)
-            for key, readings in EarlyJudge(self._edition(change).plan, self.shard).readings.items():
-                if key not in self.early.readings:
-                    self.waiting.setdefault(key, readings)
-        self.intake.early = self.waiting | self.early.readings
-
     def _edition(self, change: Change) -> City:
         if self.editions is None:
             raise RuntimeError(f"{self.name}: change {change.number} came to a run without control")
@@ -194,10 +179,7 @@ class ShardLane:
         self.ahead.pop(0)
         old = self.early
         self.renew(change, self.shard.stocks.changed(plan, same), begun)
-        self.early.take_over(old)
-        for key in self.early.readings.keys() & self.waiting.keys():
-            self.early.readings[key].restore(self.waiting.pop(key).state())
-        self.intake.early = self.waiting | self.early.readings
+        self.early.take_over(old, self.intake.parked)
         return self.publisher.become(plan, change.effective, self._ladders)
 
     def renew(self, change: Change, stocks: Stocks, begun: dict[str, int]) -> None:

@@ -34,6 +34,15 @@ def listed(rows: Rows) -> list[tuple[int, ...]]:
     return [tuple(row) for row in np.stack(rows).T.tolist()]
 
 
+@given(batches=batches)
+def test_all_of_a_metric_are_found_those_in_time_first(batches: list[list[Parked]]) -> None:
+    parked = filled(batches)
+    for metric in range(METRICS):
+        found = parked.of(metric)
+        both = [row for late in (False, True) for row in in_order(batches, metric, late=late)]
+        assert (listed(found) if found else []) == both
+
+
 def filled(batches: list[list[Parked]]) -> ParkedReadings:
     parked = ParkedReadings(METRICS)
     for batch in batches:
