@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from flows.batches import FINAL, Ints, NewSeries, ReadingBatch, Strays
 from flows.pieces import Notices, Orders, PlacedCase, PlacedCases, ShardPiece
 from flows.stages.corrections import Corrections
-from flows.stages.parked import ParkedReadings
+from flows.stages.parked import ParkedReadings, ParkedStrays
 from flows.stages.quarantine import Quarantine
 from indicators.cases import CaseRow
 from indicators.early import EarlyReadings
@@ -67,7 +67,7 @@ class Intake:
         self.parked = ParkedReadings(len(plan.metrics.metrics))
         self.quarantine = Quarantine(shard)
         self.corrections = Corrections(plan)
-        self.strays: list[Strays] = []
+        self.strays = ParkedStrays()
         self.cases: list[PlacedCase] = []
         self.series: dict[Source, SeriesMap] = {}
         self.birth = np.empty(0, np.int64)
@@ -97,7 +97,7 @@ class Intake:
             if piece.batch is not None and len(piece.batch):
                 batches[source].append(piece.batch)
             if piece.strays is not None:
-                self.strays.append(piece.strays)
+                self._park_strays(piece.strays)
             if piece.notices is not None:
                 self.corrections.readings(piece.notices)
         for source, announced in new.items():
@@ -140,6 +140,11 @@ class Intake:
                 if judged == m:
                     readings.add(number[part], ts[part], value[part], grid[part])
 
+    def _park_strays(self, strays: Strays) -> None:
+        counters = self.shard.counters
+        ends = counters.origin + counters.number(strays.ts) * counters.length
+        self.strays.add(strays, strays.effective > ends)
+
     def orders(self, orders: Orders | None) -> None:
         """Take orders about readings that are not to count, or count again."""
         if orders is None:
@@ -168,22 +173,13 @@ class Intake:
         for metric, (series, ts, value, effective, _) in self.parked.take(until):
             self.quarantine.insert(metric, series, ts, value)
             self._born(self.shard.stores[metric].cell[series], effective)
-        kept = []
-        for strays in self.strays:
-            late = strays.effective > self._slice_end(strays.ts)
-            due = (strays.effective <= until) & ~late
-            self._born(self._count(strays.cell[due], strays.ts[due]), strays.effective[due])
-            if not due.all():
-                kept.append(Strays(strays.cell[~due], strays.ts[~due], strays.effective[~due]))
-        self.strays = kept
+        strays = self.strays.take(until)
+        if strays is not None:
+            self._born(self._count(strays), strays.effective)
 
-    def _slice_end(self, ts: Ints) -> Ints:
-        counters = self.shard.counters
-        return counters.origin + counters.number(ts) * counters.length
-
-    def _count(self, cells: Ints, ts: Ints) -> Ints:
-        numbers = self.shard.cells.number(cells)
-        self.shard.counters.add(("checked",), numbers, ts)
+    def _count(self, strays: Strays) -> Ints:
+        numbers = self.shard.cells.number(strays.cell)
+        self.shard.counters.add(("checked",), numbers, strays.ts)
         return numbers
 
     def take_cases(self, until: int) -> None:
@@ -216,14 +212,9 @@ class Intake:
             self.quarantine.insert(metric, series, ts, value)
             cells.append(self.shard.stores[metric].cell[series])
             self._born(cells[-1], np.full(len(ts), at))
-        kept = []
-        for strays in self.strays:
-            due = strays.effective == at
-            if due.any():
-                cells.append(self._count(strays.cell[due], strays.ts[due]))
-            if not due.all():
-                kept.append(Strays(strays.cell[~due], strays.ts[~due], strays.effective[~due]))
-        self.strays = kept
+        strays = self.strays.take_late(at)
+        if strays is not None:
+            cells.append(self._count(strays))
         for _, touched in self._place([c for c in self.cases if c.effective == at]):
             cells.append(np.array(touched, np.int64))
             self._born(cells[-1], np.full(len(cells[-1]), at))
@@ -242,7 +233,7 @@ class Intake:
         return {
             "parked": self.parked.state(),
             "corrections": self.corrections.state(),
-            "strays": [(s.cell, s.ts, s.effective) for s in self.strays],
+            "strays": self.strays.state(),
             "cases": list(self.cases),
             "series": {name: (s.metric.copy(), s.number.copy()) for name, s in self.series.items()},
             "birth": self.birth.copy(),
@@ -254,7 +245,9 @@ class Intake:
         parts = state["parked"]["parts"]
         self.parked.restore({"parts": [(m, _with_grid(table), late) for m, table, late in parts]})
         self.corrections.restore(state["corrections"])
-        self.strays = [Strays(*columns) for columns in state["strays"]]
+        self.strays = ParkedStrays()
+        for columns in state["strays"]:
+            self._park_strays(Strays(*columns))
         self.cases = list(state["cases"])
         self.series = {name: SeriesMap(*columns) for name, columns in state["series"].items()}
         self.birth = state["birth"].copy()

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from flows.batches import FINAL, Ints
+from flows.batches import FINAL, Ints, Strays
 
+Flags = np.ndarray[Any, np.dtype[np.bool_]]
 Rows = tuple[Ints, ...]
 """series, ts, value, effective, and what else is to be known of a reading, such as when it came."""
 
@@ -22,7 +23,7 @@ class ParkedReadings:
         self._first = np.full(metrics, FINAL, np.int64)
         self._late: list[tuple[int, Rows]] = []
 
-    def add(self, metric: int, rows: Rows, late: np.ndarray[Any, np.dtype[np.bool_]]) -> None:
+    def add(self, metric: int, rows: Rows, late: Flags) -> None:
         """Park readings of one metric."""
         if late.any():
             self._late.append((metric, _select(rows, late)))
@@ -80,6 +81,7 @@ class ParkedReadings:
             self.add(metric, tuple(table), np.full(table.shape[1], late))
 
 
+Flags = np.ndarray[Any, np.dtype[np.bool_]]
 def _select(rows: Rows, keep: np.ndarray[Any, np.dtype[np.bool_]]) -> Rows:
     return tuple(column[keep] for column in rows)
 

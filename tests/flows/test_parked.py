@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.batches import FINAL
-from flows.stages.parked import ParkedReadings, Rows
+from flows.batches import FINAL, Strays
+from flows.stages.parked import ParkedReadings, ParkedStrays, Rows
 
 METRICS = 3
 
@@ -100,3 +100,36 @@ def test_a_snapshot_holds_what_is_still_parked(batches: list[list[Parked]], unti
             (m, listed(r)) for m, r in parked.take_late(end)
         ]
     assert [(m, listed(r)) for m, r in other.take(FINAL)] == [(m, listed(r)) for m, r in parked.take(FINAL)]
+
+
+stray_batches = st.lists(
+    st.lists(st.tuples(st.integers(0, 4), st.integers(0, 99), st.integers(0, 20), st.booleans()), max_size=8),
+    max_size=6,
+)
+
+
+def strays_listed(strays: Strays | None) -> list[tuple[int, int, int]]:
+    if strays is None:
+        return []
+    return list(zip(strays.cell.tolist(), strays.ts.tolist(), strays.effective.tolist(), strict=True))
+
+
+@given(batches=stray_batches, steps=st.lists(st.integers(0, 20), max_size=4))
+def test_each_stray_is_counted_once_when_it_takes_effect(
+    batches: list[list[tuple[int, int, int, bool]]], steps: list[int]
+) -> None:
+    parked, before = ParkedStrays(), -1
+    for batch in batches:
+        columns = np.array(batch, np.int64).reshape(-1, 4).T
+        parked.add(Strays(*columns[:3]), columns[3].astype(bool))
+    rows = [row for batch in batches for row in batch]
+    assert sum(len(cell) for cell, _, _ in parked.state()) == len(rows)
+    for until in [*sorted(steps), FINAL]:
+        due = [row[:3] for row in rows if before < row[2] <= until and not row[3]]
+        assert sorted(strays_listed(parked.take(until))) == sorted(due)
+        before = until
+    for at in range(21):
+        assert sorted(strays_listed(parked.take_late(at))) == sorted(
+            row[:3] for row in rows if row[2] == at and row[3]
+        )
+    assert parked.state() == []
