@@ -37,7 +37,7 @@ from flows.router import STRAY_SLICE, Lanes, Router
 PART = "records-00"
 """The one part of the files' source: they are aligned, which several parts could not be."""
 
-TURN = 250_000
+TURN = 500_000
 """Records handed on in one turn where batches are large: windows are closed once a turn, together."""
 TURN_SPAN = 3 * 24 * 3_600_000
 """Event time of one turn, ms, about: sparse records have few rows and many windows, which take memory too."""

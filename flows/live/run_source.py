@@ -31,7 +31,7 @@ POLL = 0.05
 """Seconds between two looks at files without new records."""
 AHEAD = 3_600_000
 """How far one input is read ahead of the slowest, ms: what waits for the slowest is kept in memory."""
-SPAN = 900_000
+SPAN = 1_800_000
 """Event time of one turn, ms: a stop waits for a turn, and a backlog of sparse records has many windows."""
 _BREATH = 5.0
 """Seconds of silence that even a clock of the records' own does not call silence."""
