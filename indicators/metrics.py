@@ -10,7 +10,7 @@ the order of the file.
 import csv
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Self
@@ -74,8 +74,9 @@ class Metric:
 class Metrics:
     """All metrics, and arrays of their attributes: position i of each array is metric i.
 
-    ``low high resolution`` are float64, ``period_ms correct_within_ms`` int64, ``reference`` bool, all of
-    length ``len(metrics)``. ``sla_ms`` is int64 of length ``len(events)``.
+    ``low high resolution`` are float64, ``period_ms correct_within_ms revise_within_ms`` int64, ``reference``
+    bool, all of length ``len(metrics)``. ``sla_ms`` is int64 of length ``len(events)``. Late records reach
+    back by ``correct_within_ms``, what is judged later by ``revise_within_ms``, which is no less.
     """
 
     metrics: tuple[Metric, ...]
@@ -87,6 +88,7 @@ class Metrics:
     resolution: NDArray[np.float64]
     period_ms: NDArray[np.int64]
     correct_within_ms: NDArray[np.int64]
+    revise_within_ms: NDArray[np.int64]
     reference: NDArray[np.bool_]
     sla_ms: NDArray[np.int64]
 
@@ -111,6 +113,7 @@ class Metrics:
         """
         metrics = tuple(m for m in rows if m.kind != "event")
         events = tuple(m for m in rows if m.kind == "event")
+        within = np.array([m.correct_within_ms for m in metrics], dtype=np.int64)
         return cls(
             metrics=metrics,
             events=events,
@@ -120,10 +123,25 @@ class Metrics:
             high=np.array([m.range_max for m in metrics], dtype=np.float64),
             resolution=np.array([m.resolution for m in metrics], dtype=np.float64),
             period_ms=np.array([m.period_ms for m in metrics], dtype=np.int64),
-            correct_within_ms=np.array([m.correct_within_ms for m in metrics], dtype=np.int64),
+            correct_within_ms=within,
+            revise_within_ms=within.copy(),
             reference=np.array([m.reference for m in metrics], dtype=np.bool_),
             sla_ms=np.array([m.sla_ms for m in events], dtype=np.int64),
         )
+
+    def revisable(self, within_ms: int, rarest_ms: int) -> Self:
+        """The same, with readings of sensors that may be taken back for so long.
+
+        That is of those that report every ``rarest_ms`` or more often; the door is as open as before.
+
+        >>> metrics = Metrics.load().revisable(12 * 3_600_000, rarest_ms=3_600_000)
+        >>> at = metrics.index["tap_pressure"]
+        >>> int(metrics.revise_within_ms[at]) // 3_600_000, int(metrics.correct_within_ms[at]) // 3_600_000
+        (12, 1)
+        """
+        often = (self.period_ms > 0) & (self.period_ms <= rarest_ms) & ~self.reference
+        within = np.where(often, np.maximum(self.revise_within_ms, within_ms), self.revise_within_ms)
+        return replace(self, revise_within_ms=within)
 
     def __getitem__(self, code: str) -> Metric:
         if code in self.index:

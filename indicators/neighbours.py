@@ -66,8 +66,11 @@ class Pairs:
 
     def of(self, rows: Ints) -> Pairs:
         """The pairs of some series, given by a sorted list."""
-        mine = np.flatnonzero(_among(self.row, rows))
-        return Pairs(*(getattr(self, name)[mine] for name in self.__slots__))
+        return self.at(np.flatnonzero(_among(self.row, rows)))
+
+    def at(self, places: NDArray[np.integer]) -> Pairs:
+        """The pairs at some places."""
+        return Pairs(*(getattr(self, name)[places] for name in self.__slots__))
 
 
 def _among(values: Ints, some: Ints) -> Bools:

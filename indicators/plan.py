@@ -127,12 +127,12 @@ class IndicatorPlan:
         return [*found, Use(window, False, ("count", LAST_TS, LAST), scope.grain)]  # noqa: FBT003
 
     def correctable(self, metrics: Metrics) -> int:
-        """How far back a late record of any input may change a window of this indicator, ms."""
-        found = [int(metrics.correct_within_ms[metrics.index[code]]) for code in self.metrics]
+        """How far back a record, or what is judged of one, may change a window of this indicator, ms."""
+        found = [int(metrics.revise_within_ms[metrics.index[code]]) for code in self.metrics]
         if self.events:
             found.append(EVENT_CORRECT_WITHIN)
         if self.uses_counters:
-            found.append(int(metrics.correct_within_ms.max()))
+            found.append(int(metrics.revise_within_ms.max()))
         return max(found, default=0)
 
 
@@ -267,7 +267,8 @@ class Plan:
     def _retention(self, index: int) -> Retention:
         metric = self.metrics.metrics[index]
         found = [use for p in self.using(metric.code) for use in p.uses(metric.code, self.metrics)]
-        return Retention.of(found, int(self.slice_ms[index]), metric.correct_within_ms)
+        late = int(self.metrics.revise_within_ms[index])
+        return Retention.of(found, int(self.slice_ms[index]), late)
 
     def tests(self, index: int) -> dict[Channel, ReadingTest]:
         """The flag channels that slices of a metric must count."""

@@ -34,13 +34,20 @@ _LAYOUT: dict[str, tuple[DTypeLike, float]] = {
     "departure": (np.float32, 0),
     "scatter": (np.float32, 0),
     "near_at": (np.int64, NEVER),
+    "above": (np.float32, 0),
+    "below": (np.float32, 0),
+    "above_since": (np.int64, NEVER),
+    "below_since": (np.int64, NEVER),
     "leapt_at": (np.int64, NEVER),
+    "shaken_at": (np.int64, NEVER),
     "usual": (np.float32, 0),
     "step": (np.float32, 0),
     "unrest": (np.float32, 0),
     "turn": (np.float32, 0),
     "energy": (np.float32, 0),
     "calm_at": (np.int64, NEVER),
+    "rough": (np.float32, 0),
+    "rough_since": (np.int64, NEVER),
     "before": (np.float64, np.nan),
     "pending_at": (np.int64, NEVER),
     "spikes": (np.int64, 0),
@@ -53,7 +60,7 @@ _LAYOUT: dict[str, tuple[DTypeLike, float]] = {
 _SMOOTH, _RECENT, _SLOW = np.float32(1 / 12), np.float32(0.08), np.float32(1 / 200)
 _CLIP, _LARGEST, _LEAST = np.float32(4.0), np.float32(8.0), np.float32(1e-9)
 
-RESTLESS, CALM = 3.0, 1.8
+RESTLESS, CALM = 2.3, 1.8
 """Size of the steps of late, in usual ones, that is noise, and that is none any more."""
 
 SCATTERED = 1.5
@@ -65,6 +72,12 @@ ALTERNATING = -0.2
 NEAR = 1.0
 """Smoothed distance to the baseline, standard deviations, that is no departure."""
 
+ALLOWED = 0.75
+"""Distance to the baseline, standard deviations, that sums of distances leave out (CUSUM's allowance)."""
+
+ROUGH = 2.0
+"""Size of a step, in usual ones, that sums of steps leave out."""
+
 LEAP = 6.0
 """A step this many times the usual one is a leap."""
 
@@ -73,6 +86,9 @@ RETURNED = 0.3
 
 SPIKE_MS = 24 * 3_600_000
 """Spikes further apart do not belong together."""
+
+SHAKEN_MS = 7 * SPIKE_MS
+"""So long after what shook a sensor its baseline may be wrong: the mean of an hour of the week remembers."""
 
 _SETTLED = 60
 """Readings before anything is said."""
@@ -85,11 +101,14 @@ class SensorSigns:
     ``last`` valid of the ``readings``, at ``last_at``; ``back`` of them since the last gap, which ended at
     ``back_at``. ``run_since`` is when the equal ones at the end began, ``run_usual`` whether within the
     expected band; ``changes`` in a row since ``change_at``. ``departure``: smoothed distance to the
-    baseline in standard deviations, last small at ``near_at``; ``leapt_at`` the last leap. ``usual`` size
-    of a ``step``, ``unrest`` that of late in usual ones, last small at ``calm_at``; ``turn`` and ``energy``
-    mean product of consecutive steps and mean square; ``scatter`` smoothed distance to the baseline whatever
-    its sign. ``before`` the reading before a spike at ``pending_at`` that may come back; ``spikes`` isolated
-    ones, from ``first_spike`` to ``last_spike``; ``impossible_at`` the last reading outside the valid range.
+    baseline in standard deviations, last small at ``near_at``; ``above`` and ``below`` sums of distances less
+    what is allowed, positive since ``above_since`` and ``below_since``; ``leapt_at`` the last leap,
+    ``shaken_at`` the last one so far away that it has shifted the baseline. ``usual`` size of a ``step``,
+    ``unrest`` that of late in usual ones, last small at ``calm_at``; ``rough`` the sum of steps less what is
+    usual, positive since ``rough_since``; ``turn`` and ``energy`` mean product of consecutive steps and mean
+    square; ``scatter`` smoothed distance to the baseline whatever its sign. ``before`` the reading before a
+    spike at ``pending_at`` that may come back; ``spikes`` isolated ones, from ``first_spike`` to
+    ``last_spike``; ``impossible_at`` the last reading outside the valid range.
     Times are epoch ms.
     """
 
@@ -105,13 +124,20 @@ class SensorSigns:
     departure: Float32s
     scatter: Float32s
     near_at: Ints
+    above: Float32s
+    below: Float32s
+    above_since: Ints
+    below_since: Ints
     leapt_at: Ints
+    shaken_at: Ints
     usual: Float32s
     step: Float32s
     unrest: Float32s
     turn: Float32s
     energy: Float32s
     calm_at: Ints
+    rough: Float32s
+    rough_since: Ints
     before: Floats
     pending_at: Ints
     spikes: Ints
@@ -161,6 +187,7 @@ class SensorSigns:
         self._runs(readings, present, distance, now)
         self._spikes(readings, present, verdicts, impossible, now)
         self._steps(readings, present, now)
+        self.shaken_at[(self.leapt_at == now) & (np.abs(distance) >= _LARGEST)] = now
         self._departures(distance, present, now)
         np.copyto(self.last, readings, where=present)
         self.last_at[present] = now
@@ -218,6 +245,7 @@ class SensorSigns:
         self.unrest += rate * (np.abs(held) - self.unrest)
         self.turn += rate * (held * former - self.turn)
         self.energy += rate * (held * held - self.energy)
+        _add_up(self.rough, self.rough_since, np.minimum(size / usual, _LARGEST) - ROUGH, again, now)
         settled = self.readings >= _SETTLED
         np.minimum(size, _CLIP * usual, out=size, where=settled & (self.usual > 0))
         weight = np.maximum(_SLOW, 1.0 / np.maximum(self.readings, 1)).astype(np.float32)
@@ -230,6 +258,19 @@ class SensorSigns:
         self.departure += _SMOOTH * present * (held - self.departure)
         self.scatter += _SMOOTH * present * (np.abs(held) - self.scatter)
         self.near_at[present & (np.abs(self.departure) <= NEAR)] = now
+        near = np.clip(distance, -_CLIP, _CLIP)
+        _add_up(self.above, self.above_since, near - ALLOWED, present, now)
+        _add_up(self.below, self.below_since, -near - ALLOWED, present, now)
+
+    def drifting(self, least: float, now: int) -> Bools:
+        """Who is away from a baseline that can be trusted, and has come there without a leap."""
+        found: Bools = (np.abs(self.departure) >= least) & (self.leapt_at <= self.near_at)
+        found &= self.shaken_at < now - SHAKEN_MS
+        return found
+
+    def departed_since(self) -> Ints:
+        """When each series left its baseline in the direction in which it is away: int64 [S], epoch ms."""
+        return np.where(self.departure > 0, self.above_since, self.below_since)
 
     def noisy(self) -> Bools:
         """Whose steps have been large and back and forth for a while."""
@@ -237,6 +278,21 @@ class SensorSigns:
         found: Bools = (self.unrest >= RESTLESS) & (self.scatter >= SCATTERED) & shape
         found &= self.readings >= 2 * _SETTLED
         return found
+
+    def restless(self, now: int, within: int) -> Bools:
+        """Whose steps have been large of late, whatever their shape."""
+        found: Bools = (self.unrest >= RESTLESS) & (self.last_at >= now - within)
+        return found
+
+
+def _add_up(total: Float32s, since: Ints, more: Floats | Float32s, present: Bools, now: int) -> None:
+    """Add to sums that never fall below nothing; remember when each became positive.
+
+    That is where Page's cumulative sum (Biometrika 41, 1954) sees a change begin.
+    """
+    none = total <= 0
+    np.copyto(total, np.maximum(total + more, 0).astype(np.float32), where=present)
+    since[present & none & (total > 0)] = now
 
 
 def _distance(readings: Floats, verdicts: Verdicts, present: Bools) -> Float32s:

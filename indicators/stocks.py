@@ -80,7 +80,7 @@ class Stocks:
 def kind_of(stock: Stock, plan: Plan, metric: int) -> MetricKind:
     """What the store of a stock must know: as a plan says of all indicators, from those that read it."""
     base = plan.kind(metric)
-    late = plan.metrics.metrics[metric].correct_within_ms
+    late = int(plan.metrics.revise_within_ms[metric])
     kept = Retention.of(_uses(plan, metric, stock.users), stock.slice_ms, late)
     hold = REFERENCE_HOLD if base.reference else 0
     raw = kept.raw if stock.channels else kept.kept
@@ -134,7 +134,7 @@ def _further(plan: Plan, metric: int, readers: list[IndicatorPlan], number: int)
     code = plan.metrics.metrics[metric].code
     length = math.gcd(LONGEST_SLICE, *(d for p in readers for d in p.durations(code)))
     users = frozenset(p.indicator.id for p in readers)
-    late = plan.metrics.metrics[metric].correct_within_ms
+    late = int(plan.metrics.revise_within_ms[metric])
     kept = Retention.of(_uses(plan, metric, users), length, late)
     return Stock(number, length, kept.grain, kept.channels, users)
 
@@ -142,7 +142,7 @@ def _further(plan: Plan, metric: int, readers: list[IndicatorPlan], number: int)
 def _serves(stock: Stock, plan: Plan, metric: int, reader: IndicatorPlan) -> bool:
     """Whether a stock has, or can keep as single readings, all that an indicator needs of the metric."""
     code = plan.metrics.metrics[metric].code
-    late = plan.metrics.metrics[metric].correct_within_ms
+    late = int(plan.metrics.revise_within_ms[metric])
     if any(duration % stock.slice_ms for duration in reader.durations(code)):
         return False
     uses = reader.uses(code, plan.metrics)

@@ -1,7 +1,7 @@
 """Judgements → what is to be done about them: orders for the shards, lines for operators, alerts.
 
-A fault is a fault from its event time on, but nothing is published again that late records could not change
-either. Readings of a silent sensor are never kept apart: there is nothing wrong with them.
+A fault is a fault from its event time on, as far back as readings are kept for it. Readings of a silent
+sensor are never kept apart: there is nothing wrong with them.
 """
 
 from __future__ import annotations
@@ -138,9 +138,9 @@ class Standing:
             found.orders.append((at, metric, *who, fault.since, end))
 
     def _reach(self, at: int, metric: int, since: int) -> int:
-        """The end of the last step before an instant, no earlier than late records may reach."""
+        """The end of the last step before an instant, no earlier than readings may be taken back."""
         step = steps_of(self._city)[self._metrics.metrics[metric].code]
-        within = int(self._metrics.correct_within_ms[metric])
+        within = int(self._metrics.revise_within_ms[metric])
         ends = self._city.calendar.ends(max(since - 1, at - within) - step, max(since - 1, at - within), step)
         return int(ends[-1])
 

@@ -45,6 +45,8 @@ from flows.router import Lanes
 from flows.scores.settings import ScoreSettings
 from flows.scores.step import scored
 from flows.stages.incident_step import desk_of
+from flows.stages.quarantine import REACH
+from flows.stages.sensor_readings import RAREST
 from flows.steps import CITY, Run
 from geo.areas import Areas
 from geo.cells import BeidouGrid, CellSystem, PolygonGrid
@@ -144,7 +146,10 @@ def city_of(options: ReplayOptions, base: Change | None = None) -> City:
     """
     base = base or base_of(options.catalogue, options.thresholds)
     catalogue, thresholds = in_force(base, options.settings, options.indicators)
-    plan = Plan(catalogue, Metrics.load())
+    metrics = Metrics.load()
+    if options.quarantine is not None:
+        metrics = metrics.revisable(REACH, RAREST)
+    plan = Plan(catalogue, metrics)
     grid: CellSystem = BeidouGrid(options.grid_level)
     if options.grid is not None:
         grid = PolygonGrid.from_geojson(options.grid, options.grid_code_field or "code")

@@ -20,6 +20,9 @@ from indicators.slice_ring import SliceRing
 
 Flags = NDArray[np.bool_]
 
+REACH = 12 * 3_600_000
+"""How far back readings of a faulty sensor are taken out, ms: most faults show within hours."""
+
 _HOUR = 3_600_000
 _KEPT = 24 * _HOUR
 """How long a span that is over is remembered, longer than any record may be late by."""
@@ -175,7 +178,7 @@ class Quarantine:
 
     def forget(self, until: int) -> None:
         """Forget what no record or order to come can ask for."""
-        within = self._shard.plan.metrics.correct_within_ms
+        within = self._shard.plan.metrics.revise_within_ms
         for metric, ring in self.aside.items():
             ring.forget(until - int(within[metric]) - 2 * _HOUR)
             ring.rest(until - 2 * _HOUR)
