@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from alerts.routing import Routing
 from alerts.rule_file import Subject
@@ -73,11 +73,15 @@ class Desk:
                 self._district[kind, area] = district
 
     def papers(self, alert: Transition) -> Papers:
-        """The papers of an alert; those of the same indicator and area are the same."""
+        """The papers of an alert; those of the same indicator, area and owner are the same.
+
+        An alert with an owner is its work, whatever the routing says of others.
+        """
         key = alert.indicator, alert.area
         if key not in self._papers:
             self._papers[key] = self._filed(alert)
-        return self._papers[key]
+        papers = self._papers[key]
+        return replace(papers, department=alert.owner) if alert.owner else papers
 
     def _filed(self, alert: Transition) -> Papers:
         entry = self._entries.get(alert.indicator)

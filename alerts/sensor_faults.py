@@ -42,6 +42,8 @@ class SensorFault(msgspec.Struct, frozen=True):
         measure: of stuck and silent sensors hours, of spikes how many, of noise steps in usual ones, of drift
             standard deviations; six digits, null where there is nothing to tell.
         incident_id: the incident opened for it.
+        department: whose sensor it is and whose work the incident, if the registry names one; else empty.
+        along: metrics of the same sensor that are kept apart with it, because they are read together.
         catalogue_hash: of the catalogue the run began with.
     """
 
@@ -63,6 +65,8 @@ class SensorFault(msgspec.Struct, frozen=True):
     rule: str | None
     measure: float | None
     incident_id: str
+    department: str
+    along: tuple[str, ...]
     catalogue_hash: str
 
 

@@ -39,11 +39,12 @@ class RawTransition(msgspec.Struct, frozen=True, gc=False):
     revision: int = 0
 
 
-class Transition(msgspec.Struct, frozen=True):
+class Transition(msgspec.Struct, frozen=True, omit_defaults=True):
     """One line of ``alerts.jsonl``: the fields of contract C-2.6 in their order.
 
     ``cell`` is null unless ``kind`` is ``cell``; numbers have 12 significant digits; ``value`` is null
-    where a correction took all data away.
+    where a correction took all data away. ``owner`` is there for the fault of a sensor alone whose department
+    the registry names.
     """
 
     alert_id: str
@@ -62,6 +63,7 @@ class Transition(msgspec.Struct, frozen=True):
     early: bool
     revision: int
     catalogue_hash: str
+    owner: str = ""
 
 
 def alert_id(indicator: str, area: str, start_ms: int) -> str:

@@ -3,10 +3,10 @@
     python -m benchmarks.quarantine --sensors 600 --seed 1
 
 A city lives for three and a half days; after three its sensors break: stuck, silent, spikes, drift, noise,
-one a device. An alert is caused by faults if it stands in the city with faults, or was cleared in it, but not in
-the same city without them; what is retracted does not count. This is counted twice: with all faults, and with
-those faults alone of which quarantine kept readings apart. Then the scenarios happen after three days in a
-city without faults: events that are found without quarantine must be found with it.
+one a device. An alert is caused by faults if it stands in the city with faults, or was cleared in it, but not
+in the same city without them; what is retracted does not count. This is counted twice: with all faults, and
+with those alone of which quarantine kept readings apart. Then the scenarios happen after three days in a city
+without faults: events that are found without quarantine must be found with it.
 """
 
 import json

@@ -32,7 +32,7 @@ class NewSeries:
     ``registered`` tells that the registry names this sensor for this metric; ``lon`` and ``lat`` are where it
     stands in 1e-9 degree of WGS84, NOWHERE where no record said; ``name`` is the sensor's id, the first
     `NAME_BYTES` of its UTF-8, empty in what an earlier release kept; ``placed`` tells that the registry puts
-    this sensor into this cell.
+    this sensor into this cell; ``owner`` is the department it names for it, cut likewise, empty for none.
     """
 
     index: NDArray[np.int32]
@@ -46,11 +46,12 @@ class NewSeries:
     lat: Ints
     name: NDArray[np.bytes_]
     placed: NDArray[np.bool_]
+    owner: NDArray[np.bytes_]
 
     def __setstate__(self, state: list[Any]) -> None:
-        """Take up what was kept, also before there were names and places."""
+        """Take up what was kept, also before there were names, places and owners."""
         n = len(state[0])
-        unknown = [np.zeros(n, "S1"), np.zeros(n, np.bool_)]
+        unknown = [np.zeros(n, "S1"), np.zeros(n, np.bool_), np.zeros(n, "S1")]
         known = fields(self)
         columns = (
             [*state, *unknown[len(unknown) - (len(known) - len(state)) :]]

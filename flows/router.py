@@ -182,4 +182,5 @@ def _new_rows(new: NewSeries, keep: np.ndarray[Any, np.dtype[np.bool_]]) -> NewS
         new.lat[keep],
         new.name[keep],
         new.placed[keep],
+        new.owner[keep],
     )

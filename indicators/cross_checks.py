@@ -76,17 +76,25 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return milliseconds(self.lag)
 
 
+class Together(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Metrics that indicators read together, sensor by sensor: one without the others would tell untruths."""
+
+    metrics: Codes
+
+
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     metrics: _Traits = _Traits()
+    together: tuple[Together, ...] = ()
     rule: tuple[Rule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class CrossChecks:
-    """The rules in their order, and the :class:`Trait` bits of metrics by code."""
+    """The rules in their order, the :class:`Trait` bits of metrics by code, and metrics read together."""
 
     rules: tuple[Rule, ...]
     traits: dict[str, int]
+    together: tuple[tuple[str, ...], ...] = ()
 
     @classmethod
     @cache
@@ -118,6 +126,10 @@ class CrossChecks:
             for fault in _unknown(codes, metrics)
         ]
         faults += [f"{rule.id}: {fault}" for rule in file.rule for fault in _faults(rule, metrics)]
+        groups = tuple(one.metrics for one in file.together)
+        joined = [code for group in groups for code in group]
+        faults += [f"together: {fault}" for fault in _unknown(tuple(joined), metrics)]
+        faults += [f"together: {code} is in several groups; put them into one" for code in _doubled(joined)]
         ids = [rule.id for rule in file.rule]
         faults += [
             f"{id_}: occurs {ids.count(id_)} times; an id is that of one rule" for id_ in _doubled(ids)
@@ -128,7 +140,15 @@ class CrossChecks:
         for name, codes in traits.items():
             for code in codes:
                 bits[code] = bits.get(code, 0) | Trait[name.upper()]
-        return cls(file.rule, bits)
+        return cls(file.rule, bits, groups)
+
+    def beside(self, code: str) -> tuple[str, ...]:
+        """The metrics that are read together with one, itself among them.
+
+        >>> CrossChecks.load().beside("streetlight_power")
+        ('streetlight_on_cmd', 'streetlight_power')
+        """
+        return next((group for group in self.together if code in group), (code,))
 
     def __getitem__(self, rule: str) -> Rule:
         """The rule of an id.

@@ -33,7 +33,8 @@ class Entries:
     """What the registry says of n sensors and metrics, int64[n] each and bool[n].
 
     ``cell`` is ``UNREGISTERED`` for a stranger, -1 outside the grid; ``period_ms`` 0: the metric's own;
-    ``named`` where a row names the metric; ``lon`` and ``lat`` in 1e-9 degree of WGS84.
+    ``named`` where a row names the metric; ``lon`` and ``lat`` in 1e-9 degree of WGS84; ``owner`` a place in
+    `Roll.owners`.
     """
 
     cell: Ints
@@ -42,6 +43,7 @@ class Entries:
     named: NDArray[np.bool_]
     lon: Ints
     lat: Ints
+    owner: Ints
 
 
 class Roll:
@@ -59,10 +61,12 @@ class Roll:
         "_lat",
         "_lon",
         "_names",
+        "_owner",
         "_period",
         "_place",
         "_retired",
         "_rows",
+        "owners",
     )
 
     def __init__(  # noqa: PLR0913, PLR0917 - the columns of a registry
@@ -74,6 +78,7 @@ class Roll:
         retired: Ints,
         lon: Ints,
         lat: Ints,
+        owner: CodedTexts,
     ) -> None:
         self._names = sensor.names
         self._codes = metric.names
@@ -83,6 +88,9 @@ class Roll:
         # One more at the end, which -1 reads.
         size = len(self._rows) + 1
         self._cell, self._period, self._retired = (np.zeros(size, np.int64) for _ in range(3))
+        self.owners: list[str] = [*owner.names.texts(), ""]
+        self._owner = np.full(size, len(self.owners) - 1)
+        self._owner[row] = owner.codes
         # Of equal rows numpy keeps the last assigned, and so it does of the rows of a sensor.
         self._cell[row], self._period[row], self._retired[row] = cell, period, retired
         self._retired[-1] = FINAL
@@ -96,7 +104,7 @@ class Roll:
     def empty(cls) -> Self:
         """No sensor is registered."""
         nothing, nobody = np.zeros(0, np.int64), CodedTexts.of([])
-        return cls(nobody, nobody, nothing, nothing, nothing, nothing, nothing)
+        return cls(nobody, nobody, nothing, nothing, nothing, nothing, nothing, nobody)
 
     @classmethod
     def of(cls, registry: Registry | None, cells: CellSystem) -> Self:
@@ -113,6 +121,7 @@ class Roll:
             registry.retired_ms,
             nanodegrees(lon),
             nanodegrees(lat),
+            registry.department,
         )
 
     def entries(self, names: NameTable, sensor: Ints, codes: Sequence[str], metric: Ints) -> Entries:
@@ -130,7 +139,7 @@ class Roll:
         """The entries of rows; without one, a sensor that is registered for other metrics has its place."""
         cell = np.where(row >= 0, self._cell[row], self._place[sensor])
         lon, lat = self._lon[sensor], self._lat[sensor]
-        return Entries(cell, self._period[row], self._retired[row], named, lon, lat)
+        return Entries(cell, self._period[row], self._retired[row], named, lon, lat, self._owner[row])
 
     def _metrics(self, codes: Sequence[str]) -> Ints:
         """The numbers of metrics in the registry, -1 for those it does not name."""

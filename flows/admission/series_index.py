@@ -213,12 +213,13 @@ class SeriesIndex:
 
     def reload(self, roll: Roll) -> None:
         """Take over another registry; series with changed attributes are announced again."""
-        self._roll = roll
+        every = np.arange(len(self.series))
+        owners, self._roll = self._owners(every), roll
         pairs = np.flatnonzero(self.pairs["metric"] != _NONE)
         sensor, metric = (self.pairs[name][pairs].astype(np.int64) for name in ("sensor", "metric"))
         self.pairs["fixed"][pairs] = roll.entries(self.sensors, sensor, self._codes, metric).cell
-        found = self._attributes(np.arange(len(self.series)))
-        changed = np.zeros(len(self.series), np.bool_)
+        found = self._attributes(every)
+        changed = self._owners(every) != owners
         for name in _ANNOUNCED:
             changed |= self.series[name] != getattr(found, name)
             self.series[name][:] = getattr(found, name)
@@ -254,7 +255,13 @@ class SeriesIndex:
             lat=self.series["lat"][series],
             name=np.array(names, "S"),
             placed=self.pairs["fixed"][pair] == self.places.column(1)[series],
+            owner=self._owners(series),
         )
+
+    def _owners(self, series: Ints) -> NDArray[np.bytes_]:
+        """The departments that the registry names for series, S[n]."""
+        names = np.array([_short(text) for text in self._roll.owners], "S")
+        return names[self._entries(series).owner]
 
     def announce_again(self) -> None:
         """Let all be announced once more: who listens now may not have before, or not for the names."""

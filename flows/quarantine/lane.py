@@ -20,7 +20,7 @@ from alerts.transitions import Transition
 from flows.batches import Floats, Ints, NewSeries, ReadingBatch
 from flows.city import City
 from flows.pieces import BEFORE, Clock, Clocks, OrdersPiece, ShardPiece
-from flows.quarantine.orders import Standing
+from flows.quarantine.orders import Names, Standing
 from flows.quarantine.watched import Columns, WatchedSensors, Watching
 from flows.scores.journal import Journal
 from flows.scores.series import Values
@@ -67,6 +67,7 @@ class SensorLane:
         self.last: int | None = None
         self._known = KeyTable(np.int64, np.int64, np.int64)
         self._name: list[bytes] = []
+        self._owner: list[bytes] = []
         self._fixed = np.empty(0, np.bool_)
         self._column = np.empty(0, np.int64)
         self._series: dict[tuple[str, int], tuple[Ints, Ints]] = {}
@@ -102,9 +103,10 @@ class SensorLane:
             self._fixed = np.concatenate((self._fixed, np.zeros(more, np.bool_)))
             self._column = np.concatenate((self._column, np.full(more, _UNSEEN)))
             self._name += [b""] * more
+            self._owner += [b""] * more
         self._fixed[number] |= new.placed & (new.metric >= 0)
-        for at, name in zip(number.tolist(), new.name.tolist(), strict=True):
-            self._name[at] = name or self._name[at]
+        for at, name, owner in zip(number.tolist(), new.name.tolist(), new.owner.tolist(), strict=True):
+            self._name[at], self._owner[at] = name or self._name[at], owner
         metric, known = self._series.get(source, (np.empty(0, np.int64), np.empty(0, np.int64)))
         grown = int(new.index.max(initial=-1)) + 1 - len(metric)
         if grown > 0:
@@ -175,18 +177,19 @@ class SensorLane:
             metric, device, cell = (self._known.column(i)[known[new]] for i in range(3))
             order = np.lexsort((cell, device, metric, end[new]))
             _, first = np.unique(known[new][order], return_index=True)
-            fresh = known[new][order][np.sort(first)]
+            order = order[np.sort(first)]
+            fresh, born = known[new][order], end[new][order]
             self._column[fresh] = len(self.columns) + np.arange(len(fresh))
             metric, device, cell = (self._known.column(i)[fresh] for i in range(3))
-            self.columns.add(device, metric, cell, self.city.grid.tile(cell))
+            self.columns.add(device, metric, cell, self.city.grid.tile(cell), born)
         found: Ints = self._column[known]
         return found
 
-    def _names(self) -> list[str]:
-        """The ids of the sensors by column."""
+    def _names(self) -> Names:
+        """The ids of the sensors, and their owners, by column."""
         seen = np.flatnonzero(self._column != _UNSEEN)
-        order = seen[np.argsort(self._column[seen])]
-        return [self._name[at].decode() for at in order.tolist()]
+        order = seen[np.argsort(self._column[seen])].tolist()
+        return Names([self._name[at].decode() for at in order], [self._owner[at].decode() for at in order])
 
     # -- snapshots -----------------------------------------------------------------------------------
 
@@ -206,6 +209,7 @@ class SensorLane:
             "clocks": {name: (c.maximum, c.limit) for name, c in self.clocks.by_sender.items()},
             "known": tuple(column.copy() for column in known),
             "name": list(self._name),
+            "owner": list(self._owner),
             "fixed": self._fixed.copy(),
             "column": self._column.copy(),
             "columns": self.columns.state(),
@@ -224,6 +228,7 @@ class SensorLane:
                 self.clocks.hear(name, Clock(maximum, limit))
         self._known.put(*state["known"])
         self._name, self._fixed = list(state["name"]), state["fixed"].copy()
+        self._owner = list(state["owner"])
         self._column = state["column"].copy()
         self.columns.add(*state["columns"])
         self._series = {source: (m.copy(), n.copy()) for source, (m, n) in state["series"].items()}

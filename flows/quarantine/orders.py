@@ -16,9 +16,9 @@ from alerts.anomalies import digits
 from alerts.incident import incident_id
 from alerts.sensor_faults import INDICATOR, FaultName, SensorFault, fault_id
 from alerts.transitions import Transition, alert_id
-from flows.batches import FINAL
 from flows.city import City
 from flows.pieces import Orders
+from flows.quarantine.apart import Apart, Order
 from flows.quarantine.watched import Columns
 from flows.stages.sensor_readings import steps_of
 from indicators.cross_checks import CrossChecks
@@ -40,7 +40,7 @@ LEVEL = 1
 class Found:
     """What judgements lead to."""
 
-    orders: list[tuple[int, int, int, int, int, int]] = field(default_factory=list)
+    orders: list[Order] = field(default_factory=list)
     faults: list[SensorFault] = field(default_factory=list)
     transitions: list[Transition] = field(default_factory=list)
 
@@ -51,18 +51,26 @@ class Found:
         return Orders(*np.array(self.orders, np.int64).T)
 
 
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Of each column the id of its sensor, and the department that the registry names for it, or none."""
+
+    sensor: list[str]
+    owner: list[str]
+
+
 class Standing:
-    """The faults that stand, by column, and where the last span of each sensor ended."""
+    """The faults that stand, by column, and whose readings are kept apart for them."""
 
     def __init__(self, city: City) -> None:
         """No sensor is faulty."""
         self._city = city
         self._metrics = city.beginning.metrics
-        self._rules = CrossChecks.load().rules
+        self._checks = CrossChecks.load()
         self.open: dict[int, tuple[SensorFault, Transition]] = {}
-        self.ended: dict[int, int] = {}
+        self.apart = Apart()
 
-    def take(self, told: list[tuple[int, Judgements]], columns: Columns, names: list[str]) -> Found:
+    def take(self, told: list[tuple[int, Judgements]], columns: Columns, names: Names) -> Found:
         """Take judgements in the order of their steps."""
         found = Found()
         for at, judged in told:
@@ -71,16 +79,20 @@ class Standing:
                 if judged.lifted[i]:
                     self._lift(at, judged, i, columns, found)
                 else:
-                    self._raise(at, judged, i, (columns, names[column]), found)
+                    self._raise(at, judged, i, (columns, names.sensor[column], names.owner[column]), found)
         return found
 
-    def _raise(self, at: int, judged: Judgements, i: int, who: tuple[Columns, str], found: Found) -> None:
-        columns, name = who
+    def _raise(
+        self, at: int, judged: Judgements, i: int, who: tuple[Columns, str, str], found: Found
+    ) -> None:
+        columns, name, owner = who
         column, kind = int(judged.series[i]), int(judged.kind[i])
         metric, cell = int(columns.metric[column]), int(columns.cell[column])
         code, text = self._metrics.metrics[metric].code, self._city.grid.text(np.array([cell]))[0]
         apart = kind != FaultKind.SILENT
-        begin = max(self._reach(at, metric, int(judged.since[i])), self.ended.get(column, 0))
+        begin, along = int(judged.since[i]) - 1, tuple[str, ...]()
+        if apart:
+            begin, along = self._keep(at, column, int(judged.since[i]), columns, found)
         alert = alert_id(f"{INDICATOR}.{code}", f"{name}@{text}", at)
         fault = SensorFault(
             fault_id=fault_id(name, code, text, at),
@@ -92,23 +104,34 @@ class Standing:
             fault=_KINDS[kind],
             name_zh=NAMES_ZH[FaultKind(kind)],
             name_en=NAMES_EN[FaultKind(kind)],
-            since=begin if apart else int(judged.since[i]) - 1,
+            since=begin,
             until=None,
             quarantined=apart,
             decided_ts=at,
             neighbours=int(judged.neighbours[i]),
             calm=int(judged.calm[i]),
-            rule=self._rules[int(judged.rule[i])].id if judged.rule[i] >= 0 else None,
+            rule=self._checks.rules[int(judged.rule[i])].id if judged.rule[i] >= 0 else None,
             measure=digits(float(judged.measure[i])),
             incident_id=incident_id(alert),
+            department=owner,
+            along=along,
             catalogue_hash=self._city.beginning.catalogue.hash,
         )
         move = _alert(alert, fault)
         self.open[column] = fault, move
         found.faults.append(fault)
         found.transitions.append(move)
-        if apart:
-            found.orders.append((at, metric, int(columns.device[column]), cell, begin, FINAL))
+
+    def _keep(
+        self, at: int, column: int, since: int, columns: Columns, found: Found
+    ) -> tuple[int, tuple[str, ...]]:
+        """Keep the readings of a sensor apart: after which instant, and which metrics along with its own."""
+        metric, codes = int(columns.metric[column]), self._metrics.metrics
+        beside = [self._metrics.index[code] for code in self._checks.beside(codes[metric].code)]
+        together = columns.of_sensor(column, np.array(beside), at).tolist()
+        begin, orders = self.apart.add(column, together, self._reach(at, metric, since), at, columns)
+        found.orders += orders
+        return begin, tuple(codes[columns.metric[one]].code for one in together if one != column)
 
     def _lift(self, at: int, judged: Judgements, i: int, columns: Columns, found: Found) -> None:
         column = int(judged.series[i])
@@ -133,9 +156,7 @@ class Standing:
             )
         )
         if fault.quarantined:
-            self.ended[column] = end
-            who = int(columns.device[column]), int(columns.cell[column])
-            found.orders.append((at, metric, *who, fault.since, end))
+            found.orders += self.apart.remove(column, end, at, columns)
 
     def _reach(self, at: int, metric: int, since: int) -> int:
         """The end of the last step before an instant, no earlier than readings may be taken back."""
@@ -146,11 +167,12 @@ class Standing:
 
     def state(self) -> dict[str, Any]:
         """Plain data."""
-        return {"open": dict(self.open), "ended": dict(self.ended)}
+        return {"open": dict(self.open), "apart": self.apart.state()}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take up a ``state()``."""
-        self.open, self.ended = dict(state["open"]), dict(state["ended"])
+        self.open = dict(state["open"])
+        self.apart.restore(state["apart"])
 
 
 def _alert(alert: str, fault: SensorFault) -> Transition:
@@ -171,4 +193,5 @@ def _alert(alert: str, fault: SensorFault) -> Transition:
         early=False,
         revision=0,
         catalogue_hash=fault.catalogue_hash,
+        owner=fault.department,
     )

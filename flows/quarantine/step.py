@@ -22,7 +22,7 @@ from flows.replay.warm import shown_faults, shown_transitions
 from flows.scores.settings import ScoreSettings
 from flows.steps import CITY, Batch, Run, judge_of
 
-VERSION = 1
+VERSION = 2
 
 
 def judged(run: Run, steps: Steps, settings: ScoreSettings | None) -> Steps:

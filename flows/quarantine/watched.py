@@ -51,22 +51,26 @@ class Watching:
 
 @dataclass
 class Columns:
-    """Who the columns are: int64[n] sensor key, metric, cell, tile."""
+    """Who the columns are: int64[n] sensor key, metric, cell, tile, end of the first step with a reading."""
 
     device: Ints = field(default_factory=lambda: np.empty(0, np.int64))
     metric: Ints = field(default_factory=lambda: np.empty(0, np.int64))
     cell: Ints = field(default_factory=lambda: np.empty(0, np.int64))
     tile: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+    born: Ints = field(default_factory=lambda: np.empty(0, np.int64))
 
     def __len__(self) -> int:
         return len(self.device)
 
-    def add(self, device: Ints, metric: Ints, cell: Ints, tile: Ints) -> None:
+    def add(self, device: Ints, metric: Ints, cell: Ints, tile: Ints, born: Ints) -> None:
         """Take in further ones."""
-        for name, more in zip(
-            ("device", "metric", "cell", "tile"), (device, metric, cell, tile), strict=True
-        ):
-            setattr(self, name, np.concatenate((getattr(self, name), more)))
+        for one, more in zip(fields(self), (device, metric, cell, tile, born), strict=True):
+            setattr(self, one.name, np.concatenate((getattr(self, one.name), more)))
+
+    def of_sensor(self, column: int, metrics: Ints, at: int) -> Ints:
+        """The columns of a column's sensor in its cell for some metrics, if they were there at an instant."""
+        same = (self.device == self.device[column]) & (self.cell == self.cell[column])
+        return np.flatnonzero(same & np.isin(self.metric, metrics) & (self.born <= at))
 
     def state(self) -> tuple[Ints, ...]:
         """Copies of all."""

@@ -117,9 +117,10 @@ ROWS = st.tuples(
 def test_a_roll_says_what_dictionaries_say(rows: list[tuple[str, str, int, int, int]]) -> None:
     plain = PlainRoll(rows)
     columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(5)]
-    numbers = [np.array(column, np.int64) for column in columns[2:]]
-    where = [np.arange(len(rows)), -np.arange(len(rows))]
-    roll = Roll(CodedTexts.of(columns[0]), CodedTexts.of(columns[1]), *numbers, *where)
+    cell, period, retired = (np.array(column, np.int64) for column in columns[2:])
+    place, owners = np.arange(len(rows)), [f"bureau {n}" for n in range(len(rows))]
+    sensors, codes_of, owner = (CodedTexts.of(column) for column in (*columns[:2], owners))
+    roll = Roll(sensors, codes_of, cell, period, retired, place, -place, owner)
     asked, codes = NameTable(["z", *SENSORS]), ["m2", "m4", "m1"]
     sensor, metric = np.divmod(np.arange(len(asked) * len(codes)), len(codes))
     found = roll.entries(asked, sensor, codes, metric)
@@ -127,6 +128,11 @@ def test_a_roll_says_what_dictionaries_say(rows: list[tuple[str, str, int, int, 
     assert list(
         zip(*(c.tolist() for c in (found.cell, found.period_ms, found.retired, found.named)), strict=True)
     ) == [plain.entry(names[s], codes[m]) for s, m in zip(sensor.tolist(), metric.tolist(), strict=True)]
+    last = {row[:2]: owner for row, owner in zip(rows, owners, strict=True)}
+    assert [roll.owners[owner] for owner in found.owner.tolist()] == [
+        last.get((names[s], codes[m])) or last.get((names[s], ""), "")
+        for s, m in zip(sensor.tolist(), metric.tolist(), strict=True)
+    ]
     enrolled = roll.named(codes)
     assert list(
         zip(

@@ -35,6 +35,7 @@ def announced() -> NewSeries:
         lat=nanodegrees(lat),
         name=np.array([f"s-{i}".encode() for i in range(n)]),
         placed=np.arange(n) % 2 == 0,
+        owner=np.array([f"o-{i % 3}".encode() for i in range(n)]),
     )
 
 

@@ -42,6 +42,8 @@ def fault(sensor: str, *, quarantined: bool = True) -> SensorFault:
         rule=None,
         measure=1.5,
         incident_id="I0",
+        department="",
+        along=(),
         catalogue_hash="5f",
     )
 
