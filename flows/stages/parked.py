@@ -81,8 +81,61 @@ class ParkedReadings:
             self.add(metric, tuple(table), np.full(table.shape[1], late))
 
 
-Flags = np.ndarray[Any, np.dtype[np.bool_]]
-def _select(rows: Rows, keep: np.ndarray[Any, np.dtype[np.bool_]]) -> Rows:
+class ParkedStrays:
+    """Readings outside their range that are still to be counted, in arrival order; late ones apart.
+
+    They wait for up to an hour, so a turn must not look at each of them.
+    """
+
+    def __init__(self) -> None:
+        """Nothing parked."""
+        self._timely: list[Strays] = []
+        self._first = FINAL
+        self._late: list[Strays] = []
+
+    def add(self, strays: Strays, late: Flags) -> None:
+        """Park some; ``late`` bool[n]: those that take effect after the end of their slice."""
+        if late.any():
+            self._late.append(_strays(strays, late))
+            strays = _strays(strays, ~late)
+        if len(strays.ts):
+            self._timely.append(strays)
+            self._first = min(self._first, int(strays.effective.min()))
+
+    def take(self, until: int) -> Strays | None:
+        """Those in time that take effect by an instant, no longer parked; None if there are none."""
+        if self._first > min(until, FINAL - 1):
+            return None
+        parked = _joined_strays(self._timely)
+        due = parked.effective <= until
+        self._timely = [] if due.all() else [_strays(parked, ~due)]
+        self._first = int(parked.effective[~due].min(initial=FINAL))
+        return _strays(parked, due)
+
+    def take_late(self, at: int) -> Strays | None:
+        """Late ones that take effect at a slice end, no longer parked; None if there are none."""
+        if not self._late:
+            return None
+        parked = _joined_strays(self._late)
+        due = parked.effective == at
+        self._late = [] if due.all() else [_strays(parked, ~due)]
+        return _strays(parked, due) if due.any() else None
+
+    def state(self) -> list[tuple[Ints, Ints, Ints]]:
+        """Plain arrays: cell, ts and effective of all."""
+        return [(s.cell, s.ts, s.effective) for s in (*self._timely, *self._late)]
+
+
+def _strays(strays: Strays, keep: Flags) -> Strays:
+    return Strays(strays.cell[keep], strays.ts[keep], strays.effective[keep])
+
+
+def _joined_strays(parts: list[Strays]) -> Strays:
+    columns = zip(*((s.cell, s.ts, s.effective) for s in parts), strict=True)
+    return Strays(*(np.concatenate(column) for column in columns))
+
+
+def _select(rows: Rows, keep: Flags) -> Rows:
     return tuple(column[keep] for column in rows)
 
 
