@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from flows.admission.cases import EventAdmission, FeedbackAdmission
+from flows.admission.guests import UNLIMITED
 from flows.admission.readings import ReadingAdmission
 from flows.admission.roll import Roll
 from flows.batches import FINAL
@@ -159,12 +160,17 @@ class InputFile:
         self._file.close()
 
 
-def door(kind: Kind, city: City, roll: Roll, state: dict[str, Any] | None, *, enrols: bool) -> Door:
-    """The admission of one file, from a state on or new; one that ``enrols`` announces silent sensors."""
+def door(  # noqa: PLR0913 - what a door knows
+    kind: Kind, city: City, roll: Roll, state: dict[str, Any] | None, *, enrols: bool, most: int = UNLIMITED
+) -> Door:
+    """The admission of one file, from a state on or new; one that ``enrols`` announces silent sensors.
+
+    There may be ``most`` series of sensors that are not registered.
+    """
     origin, plan = city.calendar.slice_origin, city.plan
     if kind == "readings":
         return ReadingAdmission(
-            plan.metrics, plan.slice_ms, city.grid, roll, origin, state=state, enrols=enrols
+            plan.metrics, plan.slice_ms, city.grid, roll, origin, state=state, enrols=enrols, most=most
         )
     if kind == "events":
         return EventAdmission(plan.metrics, plan.event_slice_ms, city.grid, origin, state=state)

@@ -108,6 +108,7 @@ class Reason(StrEnum):
     TOO_LATE = "too_late"
     TOO_LARGE = "too_large"
     BAD_TRANSITION = "bad_transition"
+    TOO_MANY_SERIES = "too_many_series"
 
 
 class Reading(msgspec.Struct, gc=False, omit_defaults=True):

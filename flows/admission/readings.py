@@ -15,9 +15,11 @@ from operator import attrgetter
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from flows.admission.duplicates import Bools, Recent
 from flows.admission.future_hold import Columns, FutureHold, Passed
+from flows.admission.guests import TOO_MANY, UNLIMITED
 from flows.admission.locations import Locations
 from flows.admission.partition_clock import PartitionClock, effective, grid
 from flows.admission.roll import Roll
@@ -28,6 +30,8 @@ from flows.decoding.provenance import Admitted, Origin, Tally
 from flows.wire import Reason
 from geo.cells import CellSystem
 from indicators.metrics import Metrics
+
+Series = NDArray[np.int32]
 
 VERSION = 2
 """Of the layout of ``state()``."""
@@ -60,6 +64,8 @@ class ReadingAdmission:
         max_future: readings more than this many ms ahead of it need witnesses (R6).
         state: what ``state()`` returned, to go on from there.
         enrols: whether to announce all that the registry names, so that silent sensors are known.
+        most: how many series there may be of sensors that are not registered; what would open another, or a
+            pair of sensor and metric beyond as many, is refused.
 
     Raises:
         ValueError: ``slice_ms`` does not fit the metrics, or the state is of another version.
@@ -103,19 +109,23 @@ class ReadingAdmission:
         state: Mapping[str, Any] | None = None,
         *,
         enrols: bool = True,
+        most: int = UNLIMITED,
     ) -> None:
         self._metrics, self._origin = metrics, origin_ms
         self._slice_ms = checked_slices(slice_ms, len(metrics.metrics))
         clock = PartitionClock(max_disorder, max_future)
         if state is None:
             self._hold, self._recent, self.tally = FutureHold(clock, _WAITING), Recent(), Tally()
-            self._locations, self._index = Locations(cells), SeriesIndex(metrics, roll, enrols=enrols)
+            self._locations, self._index = (
+                Locations(cells),
+                SeriesIndex(metrics, roll, enrols=enrols, most=most),
+            )
             return
         check_version(state)
         self._hold = FutureHold.restore(clock, state["hold"])
         self._recent = Recent.restore(state["recent"])
         self._locations = Locations.restore(cells, state["locations"])
-        self._index = SeriesIndex.restore(metrics, roll, state["index"], enrols=enrols)
+        self._index = SeriesIndex.restore(metrics, roll, state["index"], enrols=enrols, most=most)
         self.tally = Tally.restore(state["tally"])
 
     @property
@@ -153,7 +163,9 @@ class ReadingAdmission:
         if not known.all():
             for row in np.flatnonzero(~known).tolist():
                 place = int(readings.message[row]), int(readings.index[row])
-                rejects.append(origin.record(*place, Reason.UNKNOWN_METRIC))
+                many = pair[row] == TOO_MANY
+                reason = Reason.TOO_MANY_SERIES if many else Reason.UNKNOWN_METRIC
+                rejects.append(origin.record(*place, reason))
             fresh = {name: column[known] for name, column in fresh.items()}
         return self._settle(self._hold.take(fresh, origin), rejects, len(readings) + len(refused))
 
@@ -179,7 +191,8 @@ class ReadingAdmission:
         passed = self._timely(passed, rejects)
         passed, cell = self._placed(passed, rejects)
         passed, cell, strays = self._in_range(passed, cell, rejects)
-        batch, duplicates, late = self._remembered(passed, cell)
+        passed, series = self._enlisted(passed, cell, rejects)
+        batch, duplicates, late = self._remembered(passed, series)
         rejects.sort(key=attrgetter("offset", "index"))
         self.tally.received += received
         self.tally.accepted += len(batch)
@@ -220,11 +233,20 @@ class ReadingAdmission:
         ts = passed.columns["ts"][stray]
         strays = Strays(cell[stray], ts, self._effective(ts, passed.before[stray], STRAY_SLICE))
         rejects += passed.rejected(np.flatnonzero(stray).tolist(), Reason.OUT_OF_RANGE)
-        return passed.only("pair", "value", "ts", "lon", "lat", "crs").kept(fits), cell[fits], strays
+        if not self._index.crowded(len(passed.before)):
+            passed = passed.only("pair", "value", "ts", "lon", "lat", "crs")
+        return passed.kept(fits), cell[fits], strays
 
-    def _remembered(self, passed: Passed, cell: Ints) -> tuple[ReadingBatch, int, int]:
-        c, metric = passed.columns, self._metric(passed)
+    def _enlisted(self, passed: Passed, cell: Ints, rejects: list[Rejected]) -> tuple[Passed, Series]:
+        c = passed.columns
         series = self._index.series_of(c["pair"], cell, Spots(c["lon"], c["lat"], c["crs"]))
+        fits = series != TOO_MANY
+        if fits.all():
+            return passed, series
+        return _sifted(passed, fits, Reason.TOO_MANY_SERIES, rejects), series[fits]
+
+    def _remembered(self, passed: Passed, series: Series) -> tuple[ReadingBatch, int, int]:
+        c, metric = passed.columns, self._metric(passed)
         value = np.rint(c["value"] / self._metrics.resolution[metric]).astype(np.int64)
         repeated = self._recent.duplicates(series, c["ts"], value)
         late = int(((self._behind(passed) > 0) & ~repeated).sum())

@@ -3,12 +3,13 @@
 A *pair* is a sensor and one of its metrics; a *series* is a pair in one cell, so a sensor that moves has
 several. Both are numbered in the order of their first appearance, which makes the numbers a function of the
 partition's order of records alone. Texts are looked up once per record; after that all is arithmetic: the
-pairs of a sensor form a chain, newest first.
+pairs of a sensor form a chain, newest first. Sensors that nobody registered are guests: of them there may be
+so many pairs and so many series, and what would make another is refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import repeat
 from typing import Any, Self
@@ -16,8 +17,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from flows.admission.batch_names import numbered, some
+from flows.admission.guests import TOO_MANY, UNLIMITED, Guests, fitting
 from flows.admission.name_table import NameTable
-from flows.admission.roll import Entries, Roll, wgs84
+from flows.admission.roll import UNREGISTERED, Entries, Roll, wgs84
 from flows.admission.table import Table
 from flows.batches import FINAL, NAME_BYTES, Floats, Ints, NewSeries
 from flows.decoding.columns import Names
@@ -73,6 +76,7 @@ class SeriesIndex:
         roll: the registry.
         enrols: whether to open a series for every row of the registry that names its metric, so that
             silent sensors are known; one index of a city does.
+        most: how many pairs, and how many series, there may be of sensors that are not registered.
 
     >>> index = SeriesIndex(Metrics.load(), Roll.empty())
     >>> index.pairs_of(Names(None, ["s-1", "s-2", "s-1"]), Names(None, ["bin_fill", "?", "bin_fill"]))
@@ -83,6 +87,7 @@ class SeriesIndex:
         "_codes",
         "_enrols",
         "_first",
+        "_guests",
         "_metrics",
         "_pending",
         "_roll",
@@ -92,8 +97,9 @@ class SeriesIndex:
         "series",
     )
 
-    def __init__(self, metrics: Metrics, roll: Roll, *, enrols: bool = True) -> None:
+    def __init__(self, metrics: Metrics, roll: Roll, *, enrols: bool = True, most: int = UNLIMITED) -> None:
         self._metrics, self._roll, self._enrols = metrics, roll, enrols
+        self._guests = Guests(most)
         self._codes = [metric.code for metric in metrics.metrics]
         self.sensors = NameTable()
         self.pairs, self.series = Table(_PAIR), Table(_SERIES)
@@ -103,29 +109,58 @@ class SeriesIndex:
         self._enrol()
 
     def pairs_of(self, sensor: Names, metric: Names) -> Ints:
-        """The pair of each of n records, int64[n]; -1 where the metric is unknown. New pairs are added."""
+        """The pair of each of n records, int64[n]; new ones are added.
+
+        -1 where the metric is unknown, ``TOO_MANY`` where there is no room for another guest.
+        """
         # Sensors may be numbered in any order: pairs are not, and only they are seen from outside.
         codes = self._metrics.index
-        return self._pairs(
-            _numbered(sensor, self.sensors.numbers),
-            _numbered(
-                metric,
-                lambda texts: np.fromiter(map(codes.get, texts, repeat(_UNKNOWN)), np.int64, len(texts)),
-            ),
+        number = numbered(
+            metric, lambda texts: np.fromiter(map(codes.get, texts, repeat(_UNKNOWN)), np.int64, len(texts))
         )
+        known = number != _UNKNOWN
+        room = self._guests.room
+        if known.all() and len(number) <= room:
+            return self._pairs(numbered(sensor, self.sensors.numbers), number)
+        pairs = np.where(known, TOO_MANY, _NONE)
+        rows = np.flatnonzero(known)
+        if len(rows) > room:
+            rows = rows[self._welcome(some(sensor, rows), number[rows], room)]
+        # Names that are not let in leave nothing behind.
+        pairs[rows] = self._pairs(numbered(some(sensor, rows), self.sensors.numbers), number[rows])
+        return pairs
+
+    def _welcome(self, sensor: Names, metric: Ints, room: int) -> NDArray[np.bool_]:
+        """Which of n records have a pair, or one of a registered sensor, or find room for another guest."""
+        own = NameTable()
+        row = numbered(sensor, own.numbers)
+        number = self.sensors.find(own, np.arange(len(own)))[row]
+        welcome = np.ones(len(row), np.bool_)
+        here = np.flatnonzero(number >= 0)
+        pairs = np.full(len(row), _NONE)
+        pairs[here] = self._known_pairs(number[here], metric[here])
+        missing = np.flatnonzero(pairs == _NONE)
+        first, place = _first_rows(row[missing] * len(self._codes) + metric[missing])
+        asked = missing[first]
+        guest = self._roll.entries(own, row[asked], self._codes, metric[asked]).cell == UNREGISTERED
+        welcome[missing] = fitting(guest, room)[place]
+        return welcome
 
     def _pairs(self, sensor: Ints, metric: Ints) -> Ints:
+        pairs = self._known_pairs(sensor, metric)
+        missing = np.flatnonzero(pairs == _NONE)
+        if len(missing):
+            pairs[missing] = self._new_pairs(sensor[missing], metric[missing])
+        return pairs
+
+    def _known_pairs(self, sensor: Ints, metric: Ints) -> Ints:
         self._grow()
         pairs = self._first[sensor].astype(np.int64)
-        pairs[metric == _UNKNOWN] = _NONE
         rows = np.flatnonzero(pairs != _NONE)
         while len(rows):
             rows = rows[self.pairs["metric"][pairs[rows]] != metric[rows]]
             pairs[rows] = self.pairs["next"][pairs[rows]]
             rows = rows[pairs[rows] != _NONE]
-        missing = np.flatnonzero((pairs == _NONE) & (metric != _UNKNOWN))
-        if len(missing):
-            pairs[missing] = self._new_pairs(sensor[missing], metric[missing])
         return pairs
 
     def _new_pairs(self, sensor: Ints, metric: Ints) -> Ints:
@@ -133,6 +168,7 @@ class SeriesIndex:
         first, row = _first_rows(sensor * len(self._codes) + metric)
         sensor, metric = sensor[first], metric[first]
         fixed = self._roll.entries(self.sensors, sensor, self._codes, metric).cell
+        self._guests.pairs += int((fixed == UNREGISTERED).sum())
         pair = self.pairs.extend(
             len(first), sensor=sensor, metric=metric, fixed=fixed, current=_NONE, next=_NONE
         )
@@ -152,7 +188,8 @@ class SeriesIndex:
     def series_of(self, pair: Ints, cell: Ints, spots: Spots | None = None) -> NDArray[np.int32]:
         """The series of n pairs in their cells (int64[n], not negative), int32[n]; new ones are announced.
 
-        ``spots`` are the coordinates the records came with.
+        ``spots`` are the coordinates the records came with. ``TOO_MANY`` where there is no room for another
+        series of a guest.
         """
         found: NDArray[np.int32] = self.pairs["current"][pair]
         # A pair without a series reads the last one's cell; the first test tells that it is not its own.
@@ -160,10 +197,28 @@ class SeriesIndex:
         if len(self.series):
             strange |= self.places.column(1).take(found, mode="clip") != cell
         rows = np.flatnonzero(strange)
+        if self.crowded(len(rows)):
+            fits = self._fits(pair[rows], cell[rows])
+            found[rows[~fits]] = TOO_MANY
+            rows = rows[fits]
         if len(rows):
             said = (np.full(len(rows), NOWHERE),) * 2 if spots is None else spots.at(rows)
             found[rows] = self._series(pair[rows], cell[rows], *said)
         return found
+
+    def crowded(self, n: int) -> bool:
+        """Whether n records could bring more series than there may be."""
+        return n > self._guests.room_for_series
+
+    def _fits(self, pair: Ints, cell: Ints) -> NDArray[np.bool_]:
+        """Which of n pairs in cells are a series, or one of a registered sensor, or find room for another."""
+        fits = np.ones(len(pair), np.bool_)
+        new = np.flatnonzero(self.places.find(pair, cell) < 0)
+        own = KeyTable(np.int32, np.int64)
+        row = own.number(pair[new], cell[new])
+        guest = self.pairs["fixed"][own.column(0)] == UNREGISTERED
+        fits[new] = fitting(guest, self._guests.room_for_series)[row]
+        return fits
 
     def _series(self, pair: Ints, cell: Ints, lon: Ints, lat: Ints) -> Ints:
         """The series of n pairs in their cells, which become current; of several of a pair the last.
@@ -175,6 +230,9 @@ class SeriesIndex:
         self.pairs["current"][pair] = series
         if len(self.places) > known:
             new = np.arange(known, len(self.places))
+            self._guests.series += int(
+                (self.pairs["fixed"][self.places.column(0)[new]] == UNREGISTERED).sum()
+            )
             found = self._attributes(new)
             first = _first_rows(series)[0]
             opened = first[series[first] >= known]
@@ -218,6 +276,7 @@ class SeriesIndex:
         pairs = np.flatnonzero(self.pairs["metric"] != _NONE)
         sensor, metric = (self.pairs[name][pairs].astype(np.int64) for name in ("sensor", "metric"))
         self.pairs["fixed"][pairs] = roll.entries(self.sensors, sensor, self._codes, metric).cell
+        self._count_guests()
         found = self._attributes(every)
         changed = self._owners(every) != owners
         for name in _ANNOUNCED:
@@ -225,6 +284,11 @@ class SeriesIndex:
             self.series[name][:] = getattr(found, name)
         self._pending.append(np.flatnonzero(changed))
         self._enrol()
+
+    def _count_guests(self) -> None:
+        guest = self.pairs["fixed"] == UNREGISTERED
+        self._guests.pairs = int(guest.sum())
+        self._guests.series = int(guest[self.places.column(0)].sum())
 
     def _enrol(self) -> None:
         if not self._enrols:
@@ -280,9 +344,17 @@ class SeriesIndex:
         }
 
     @classmethod
-    def restore(cls, metrics: Metrics, roll: Roll, state: Mapping[str, Any], *, enrols: bool = True) -> Self:
+    def restore(
+        cls,
+        metrics: Metrics,
+        roll: Roll,
+        state: Mapping[str, Any],
+        *,
+        enrols: bool = True,
+        most: int = UNLIMITED,
+    ) -> Self:
         """The index of ``state()``; what the registry says differently today will be announced."""
-        index = cls(metrics, Roll.empty(), enrols=enrols)
+        index = cls(metrics, Roll.empty(), enrols=enrols, most=most)
         index.sensors = NameTable.restore(state["sensors"])
         index.pairs = Table.restore(_PAIR, state["pairs"])
         index.series = Table.restore(_SERIES, state["series"])
@@ -305,18 +377,6 @@ def _short(text: str) -> bytes:
     """
     told = text.encode(errors="replace")
     return told if len(told) <= NAME_BYTES else told[:NAME_BYTES].decode(errors="ignore").encode()
-
-
-def _numbered(names: Names, numbers: Callable[[list[str]], Ints]) -> Ints:
-    """Numbers of n texts; where they are given by codes, only the codes that occur are looked up."""
-    if names.codes is None:
-        return numbers(names.values)
-    occurs = np.zeros(len(names.values), np.bool_)
-    occurs[names.codes] = True
-    used = np.flatnonzero(occurs)
-    table = np.zeros(len(names.values), np.int64)
-    table[used] = numbers([names.values[code] for code in used.tolist()])
-    return table[names.codes]
 
 
 def _first_rows(key: Ints) -> tuple[Ints, Ints]:

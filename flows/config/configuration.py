@@ -181,6 +181,15 @@ class EngineSection(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         NotNegative,
         _about("Seconds a stamp may be ahead of the clock.", "时间戳最多可超前的秒数。", 300.0),
     ] = 300.0
+    max_series: Annotated[
+        Count,
+        _about(
+            "Series (sensor, metric, cell) that one partition or file may bring of sensors that the registry "
+            "does not name; what would make more is refused as too_many_series.",
+            "单个分区或文件中未登记点位的序列数上限（点位×要素×网格）；超出者以 too_many_series 拒收。",
+            250_000,
+        ),
+    ] = 250_000
     idle_after: Annotated[
         Positive,
         _about(

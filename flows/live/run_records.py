@@ -94,6 +94,7 @@ class RecordSource:
             "clock": engine.clock,
             "idle_after": engine.idle_after,
             "max_future": engine.max_future,
+            "most_series": engine.max_series,
             "sensors": options.sensors,
             "stopped": self.stopped,
             "wall": self.wall,

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from fractions import Fraction
-from math import ceil, floor
+from math import ceil, floor, inf
 from typing import Any
 
 from flows.batches import FINAL
@@ -47,6 +47,8 @@ class PlainAdmission:
     slice_ms: list[int]
     registry: list[Row]
     origin: int = 0
+    most: float = inf
+    pairs: set[tuple[str, str]] = field(default_factory=set)
     maximum: int | None = None
     waiting: list[Record] = field(default_factory=list)
     places: dict[str, int] = field(default_factory=dict)
@@ -82,6 +84,7 @@ class PlainAdmission:
         return Row(sensor, "", list(others.values())[-1].place) if others else None
 
     def number(self, sensor: str, metric: str, cell: int) -> int:
+        self.pairs.add((sensor, metric))
         number = self.series.setdefault((sensor, metric, cell), len(self.series))
         self.announce(sensor, metric, cell, number)
         return number
@@ -100,8 +103,26 @@ class PlainAdmission:
         if record.metric not in self.metrics.index:
             self.reject(record, "unknown_metric")
             return
+        if not self.welcome(record):
+            self.reject(record, "too_many_series")
+            return
         self.waiting.append(record)
         self.drain(ended=False)
+
+    def welcome(self, r: Record) -> bool:
+        """Whether there is room for its pair of sensor and metric, which is known from then on."""
+        guests = [pair for pair in self.pairs if self.row(*pair) is None]
+        new = (r.sensor, r.metric) not in self.pairs
+        if new and self.row(r.sensor, r.metric) is None and len(guests) >= self.most:
+            return False
+        self.pairs.add((r.sensor, r.metric))
+        return True
+
+    def fits(self, r: Record, cell: int) -> bool:
+        """Whether there is room for its series."""
+        guests = [(s, m) for s, m, _ in self.series if self.row(s, m) is None]
+        new = (r.sensor, r.metric, cell) not in self.series
+        return not (new and self.row(r.sensor, r.metric) is None and len(guests) >= self.most)
 
     def finish(self) -> None:
         self.drain(ended=True)
@@ -153,6 +174,8 @@ class PlainAdmission:
         if not metric.range_min <= r.value <= metric.range_max:
             self.seen["strays"].append((cell, r.ts, self.effective(r.ts, before, HOUR)))
             return self.reject(r, "out_of_range")
+        if not self.fits(r, cell):
+            return self.reject(r, "too_many_series")
         number = self.number(r.sensor, r.metric, cell)
         value, memory = round(r.value / metric.resolution), self.memory.setdefault(number, {})
         if memory.get(r.ts) == value:

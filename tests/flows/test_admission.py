@@ -109,6 +109,30 @@ def test_silent_registered_sensors_are_announced_before_any_data(tmp_path: Path)
     assert admission.announce() is None
 
 
+@pytest.mark.parametrize("moving", [False, True], ids=["made-up sensors", "a sensor moved about"])
+def test_a_partition_cannot_fill_the_memory_with_sensors_of_its_own(
+    tmp_path: Path,
+    moving: bool,  # noqa: FBT001 - a case
+) -> None:
+    admission = door(registry_of(tmp_path, *(f"known-{n},114.3,30.6,,," for n in range(9))), most=3)
+    offer(admission, *[reading(0, n, **HERE) for n in range(6)])
+    sizes = []
+    for turn in range(4):
+        names = ["s" if moving else f"made-up-{turn}-{n}" for n in range(40)]
+        places: list[dict[str, Any]] = [{"lon": 115.0 + turn + n / 50, "lat": 30.6} for n in range(40)]
+        flood = [reading(1, turn + 1, sensor=s, **at) for s, at in zip(names, places, strict=True)]
+        got = offer(
+            admission, [*flood, reading(1, turn, sensor=f"known-{turn}"), reading(1, turn + 50, **HERE)]
+        )
+        refused = 38 if turn == 0 else 40
+        assert {(r.reason, r.offset) for r in got.rejects} == {("too_many_series", 100)}
+        assert [json.loads(r.raw) for r in got.rejects] == flood[40 - refused :]
+        assert len(got.batch) == 42 - refused
+        sizes.append(len(pickle.dumps(admission.state())))
+    assert admission.tally.rejected == {"too_many_series": 158}
+    assert max(sizes) - sizes[0] < 1_000, "what is refused leaves nothing behind"
+
+
 def test_an_out_of_range_reading_is_rejected_once_and_counts_in_its_cell() -> None:
     got = offer(started(), reading(30_000, 1e6), reading(30_000, 1e6, sensor="nowhere"))
     assert reasons(got) == [(100, 0, "out_of_range"), (101, 0, "unknown_location")]

@@ -60,9 +60,9 @@ def listed(rows: list[Row]) -> Registry | None:
     return registry if rows else None
 
 
-def door(rows: list[Row], state: dict[str, Any] | None = None) -> ReadingAdmission:
+def door(rows: list[Row], state: dict[str, Any] | None = None, most: int = 99) -> ReadingAdmission:
     return ReadingAdmission(
-        METRICS, SLICES, GRID, Roll.of(listed(rows), GRID), origin_ms=-8 * HOUR, state=state
+        METRICS, SLICES, GRID, Roll.of(listed(rows), GRID), origin_ms=-8 * HOUR, state=state, most=most
     )
 
 
@@ -141,6 +141,8 @@ CODES = (
 )
 VALUES = [1.0] * 5 + [2.0, 2.000_000_1, 12.6, -5000.0]
 PLACES = [1.5] * 5 + [None] * 5 + [2.5, -3.0]
+MOST = [99, 99, 0, 1, 3]
+"""How many pairs and series of unregistered sensors there may be."""
 ROWS = st.builds(
     Row,
     sensor=st.sampled_from(["a", "b", "silent"]),
@@ -176,13 +178,13 @@ def arrivals(draw: st.DrawFn) -> list[Record]:
 
 
 @settings(max_examples=250, deadline=None)
-@given(records=arrivals(), registry=st.lists(ROWS, max_size=4), data=st.data())
+@given(records=arrivals(), registry=st.lists(ROWS, max_size=4), most=st.sampled_from(MOST), data=st.data())
 def test_any_split_and_any_restart_agree_with_one_record_at_a_time(
-    records: list[Record], registry: list[Row], data: st.DataObject
+    records: list[Record], registry: list[Row], most: int, data: st.DataObject
 ) -> None:
     admission, plain, got = (
-        door(registry),
-        PlainAdmission(METRICS, SLICES.tolist(), registry, -8 * HOUR),
+        door(registry, most=most),
+        PlainAdmission(METRICS, SLICES.tolist(), registry, -8 * HOUR, most),
         Outputs(),
     )
     at = 0
@@ -195,7 +197,7 @@ def test_any_split_and_any_restart_agree_with_one_record_at_a_time(
         agree(admission, got, plain)
         if data.draw(st.booleans()):
             state = pickle.loads(pickle.dumps(admission.state()))  # noqa: S301 - our own bytes
-            admission = door(registry, state)
+            admission = door(registry, state, most)
     got.add(admission.finish())
     plain.finish()
     agree(admission, got, plain)
@@ -204,14 +206,18 @@ def test_any_split_and_any_restart_agree_with_one_record_at_a_time(
 
 @settings(max_examples=100, deadline=None)
 @given(
-    records=arrivals(), before=st.lists(ROWS, max_size=4), after=st.lists(ROWS, max_size=4), data=st.data()
+    records=arrivals(),
+    before=st.lists(ROWS, max_size=4),
+    after=st.lists(ROWS, max_size=4),
+    most=st.sampled_from(MOST),
+    data=st.data(),
 )
 def test_a_changed_registry_holds_from_the_next_record_on(
-    records: list[Record], before: list[Row], after: list[Row], data: st.DataObject
+    records: list[Record], before: list[Row], after: list[Row], most: int, data: st.DataObject
 ) -> None:
     admission, plain, got = (
-        door(before),
-        PlainAdmission(METRICS, SLICES.tolist(), before, -8 * HOUR),
+        door(before, most=most),
+        PlainAdmission(METRICS, SLICES.tolist(), before, -8 * HOUR, most),
         Outputs(),
     )
     cut = data.draw(st.integers(0, len(records)))
@@ -221,7 +227,7 @@ def test_a_changed_registry_holds_from_the_next_record_on(
     if data.draw(st.booleans()):
         admission.reload(Roll.of(listed(after), GRID))
     else:
-        admission = door(after, admission.state())
+        admission = door(after, admission.state(), most)
     plain.load(after)
     got.add(offer(admission, records[cut:], coded=True))
     got.add(admission.finish())

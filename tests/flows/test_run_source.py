@@ -325,6 +325,15 @@ def test_a_file_that_does_not_only_grow_is_an_error_that_says_so(tmp_path: Path,
             part.next_batch()
 
 
+def test_a_file_may_bring_only_so_many_series_that_nobody_registered(tmp_path: Path) -> None:
+    path = tmp_path / "r.jsonl"
+    with part_of(path, wall=Wall(), most_series=2) as part:
+        add(path, *(reading(NOON + i, sensor=f"s-{i % 5}") for i in range(20)))
+        drained(part)
+        assert part.totals()["rejected"] == {"too_many_series": 12}
+        assert part.totals()["readings"] == 8
+
+
 def test_a_registry_that_changes_is_taken_over(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path, sensors = tmp_path / "r.jsonl", tmp_path / "sensors.csv"
     sensors.write_text("sensor_id,lon,lat\na,114.3,30.6\n")
