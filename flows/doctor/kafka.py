@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Mapping
+from ipaddress import ip_address
 from uuid import uuid4
 
 from flows.config.configuration import Configuration
@@ -44,6 +45,7 @@ def kafka(config: Configuration, *, probe: bool = True) -> Findings:
         yield _unreached(section, closed, error)
         return
     yield _reached(section, closed, brokers)
+    yield _secured(section)
     yield _advertised(brokers)
     found = Known(admin, known, brokers)
     yield from topics(found, needs(config), config.engine.workers)
@@ -117,6 +119,50 @@ def _reached(section: KafkaSection, closed: list[str], brokers: Mapping[int, str
         )
     count = len(brokers)
     return ok("kafka.reach", f"{servers}: {count} brokers answer", f"{servers}：{count} 个 broker 应答")
+
+
+def _secured(section: KafkaSection) -> Finding:
+    """What goes over the network unencrypted; on this host alone nobody reads it on the way."""
+    servers = (section.bootstrap_servers or "").split(",")
+    away = [one.strip() for one in servers if not _is_here(one.strip().rpartition(":")[0])]
+    if not away or section.security in {"ssl", "sasl_ssl"}:
+        return ok("kafka.security", f"security = '{section.security}'", f"security = '{section.security}'")
+    shown = ", ".join(away)
+    if section.security == "plaintext":
+        return warning(
+            "kafka.security",
+            (
+                f"records go to {shown} unencrypted, and nobody has to log in",
+                f"与 {shown} 之间的记录未加密，且无需登录",
+            ),
+            _ENCRYPT,
+        )
+    readable = section.mechanism in {"PLAIN", "OAUTHBEARER"}
+    what = (
+        ("the password and all records go", "口令和全部记录") if readable else ("all records go", "全部记录")
+    )
+    return warning(
+        "kafka.security",
+        (f"{what[0]} to {shown} unencrypted", f"{what[1]}以明文发往 {shown}"),
+        _ENCRYPT,
+    )
+
+
+_ENCRYPT = (
+    "set kafka.security = 'sasl_ssl' with mechanism, user and ca, on a listener of the brokers with TLS",
+    "改用 kafka.security = 'sasl_ssl'，并设置 mechanism、user、ca（broker 需开 TLS 监听端口）",
+)
+
+
+def _is_here(host: str) -> bool:
+    """Whether a host is this one, by its loopback."""
+    bare = host.strip("[]")
+    if bare == "localhost":
+        return True
+    try:
+        return ip_address(bare).is_loopback
+    except ValueError:
+        return False
 
 
 def _advertised(brokers: Mapping[int, str]) -> Finding:

@@ -1,7 +1,7 @@
 """A day on Kafka through an engine that is killed, frozen and starved, against one that is left alone.
 
     python -m tests.chaos.chaos --kills 8
-    python -m tests.chaos.chaos --kills 40 --seconds 900 --brokers 3 --report docs/chaos.md
+    python -m tests.chaos.chaos --kills 40 --seconds 900 --brokers 3 --report chaos.md
 
 Exit code: 0 nothing differs, 1 something does.
 """

@@ -171,7 +171,10 @@ class Cluster:
 
 @contextmanager
 def real_cluster(
-    count: int = 1, options: Sequence[str] = (), login: Mapping[str, Option] | None = None
+    count: int = 1,
+    options: Sequence[str] = (),
+    login: Mapping[str, Option] | None = None,
+    scram: Sequence[str] = (),
 ) -> Iterator[Cluster]:
     """Apache Kafka in processes of its own.
 
@@ -179,6 +182,7 @@ def real_cluster(
         count: brokers.
         options: further lines of ``server.properties``; ADDRESS and //CONTROL in them are its listeners.
         login: settings with which it lets us in.
+        scram: users who may log in by SCRAM-SHA-512, the password being NAME-secret.
     """
     with tempfile.TemporaryDirectory(prefix="yiwang-kafka-") as text:
         ports = free_ports(2 * count)
@@ -186,7 +190,7 @@ def real_cluster(
         brokers = [Broker(i + 1, Path(text, str(i + 1)), pair) for i, pair in enumerate(pairs)]
         cluster = Cluster("maven", ",".join(broker.address for broker in brokers), brokers, dict(login or {}))
         try:
-            _format(brokers, options)
+            _format(brokers, options, scram)
             for broker in brokers:
                 broker.start()
             cluster.wait()
@@ -196,11 +200,16 @@ def real_cluster(
                 broker.kill()
 
 
-def _format(brokers: list[Broker], options: Sequence[str]) -> None:
+def _format(brokers: list[Broker], options: Sequence[str], scram: Sequence[str]) -> None:
     """Write the properties of all brokers and format their storage."""
     cluster = "yiwangTestClusterAAAAA"
     voters = ",".join(f"{broker.number}@127.0.0.1:{broker.ports[1]}" for broker in brokers)
     copies = min(3, len(brokers))
+    users = [
+        word
+        for name in scram
+        for word in ("--add-scram", f"SCRAM-SHA-512=[name={name},password={name}-secret]")
+    ]
     for broker in brokers:
         broker.folder.mkdir(parents=True)
         lines = [
@@ -233,7 +242,10 @@ def _format(brokers: list[Broker], options: Sequence[str]) -> None:
         properties.write_text("\n".join(lines) + "\n")
         command = ["java", *_JAVA, "-cp", f"{jars()}/*", "kafka.tools.StorageTool", "format"]
         done = subprocess.run(
-            [*command, "-t", cluster, "-c", str(properties)], capture_output=True, text=True, check=False
+            [*command, "-t", cluster, "-c", str(properties), *users],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0, f"storage could not be formatted: {done.stdout}{done.stderr}"
 
