@@ -5,6 +5,7 @@ Areas are rows 0 to n - 1. The *level* of an area follows closed windows only an
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -155,14 +156,18 @@ class LevelBank:
         wide[:, [k - 1 for k in self.ladder.patient]] = since
         return level, wide
 
-    def replay(self, ends: Times, rows: Rows, seen: Evidence) -> tuple[list[RawTransition], Levels]:
+    def replay(
+        self, ends: Times, rows: Rows, seen: Evidence, lost: Flags | None = None
+    ) -> tuple[list[RawTransition], Levels]:
         """Judge the window ends ``ends`` int64[k] anew for the areas ``rows`` int64[m], each once.
 
         ``ends`` are all window ends from the first touched one to the latest closed, ascending; the arrays of
-        ``seen`` are [k, m]. Returns what has to be published, by area, and the levels uint8[k, m]:
-        ``retracted`` for alerts that lost their raise (``window_end``: that of the raise), all steps of
-        alerts nobody knew of, and one step for an alert whose level now differs (at the latest end, or
-        where it was cleared).
+        ``seen`` are [k, m], and so is ``lost``, which tells where all data have been taken back: early
+        judgements that rested on them were none.
+
+        Returns what has to be published, by area, and the levels uint8[k, m]: ``retracted`` for alerts that
+        lost their raise (``window_end``: that of the raise), all steps of alerts nobody knew of, and one step
+        for an alert whose level now differs (at the latest end, or where it was cleared).
 
         Raises:
             ValueError: ``ends`` do not ascend, stop before the latest closed window end, or begin before what
@@ -186,7 +191,8 @@ class LevelBank:
         alarming |= np.isin(rows, np.fromiter(self._timelines, np.int64, len(self._timelines)))
         found = []
         for column in np.flatnonzero(alarming).tolist():
-            found += self._realign(ends, int(rows[column]), column, levels[:, column], seen)
+            gone = () if lost is None else lost[:, column].tolist()
+            found += self._realign(ends, int(rows[column]), column, (levels[:, column], gone), seen)
         return found, levels
 
     def calm(self, rows: Rows, from_ms: int, value: Array) -> Flags:
@@ -275,10 +281,11 @@ class LevelBank:
         self._log.record(end, rows[changed], was[0][changed], was[1][changed])
 
     def _realign(
-        self, ends: Times, row: int, column: int, levels: Levels, seen: Evidence
+        self, ends: Times, row: int, column: int, found_anew: tuple[Levels, Sequence[bool]], seen: Evidence
     ) -> list[RawTransition]:
-        timeline = self._timeline(row)
-        moves = timeline.replay(ends.tolist(), levels.tolist(), seen.known[:, column].tolist())
+        timeline, (levels, lost) = self._timeline(row), found_anew
+        known: list[bool] = seen.known[:, column].tolist()
+        moves = timeline.replay(ends.tolist(), levels.tolist(), known, lost)
         self._standing[row] = timeline.hold.level
         found = []
         for move in moves:

@@ -13,7 +13,8 @@ Move(start=61000, seq=1, change='raised', level=3, previous=0, raised=3, at=Step
 """
 
 import math
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -137,23 +138,47 @@ class Timeline:
             self.marks.pop()
         self.marks.append(Mark(end, self.hold))
 
-    def replay(self, ends: Sequence[int], levels: Sequence[int], known: Sequence[bool]) -> list[Move]:
+    def replay(
+        self,
+        ends: Sequence[int],
+        levels: Sequence[int],
+        known: Sequence[bool],
+        lost_data: Sequence[bool] = (),
+    ) -> list[Move]:
         """Fold the window ends anew; ``ends`` ascend to the latest, ``known`` tells which have data.
 
+        ``lost_data`` tells which had data before this correction and have none now; none of them without it.
+
         Moves: the retracted alerts; then, by alert, all steps of a new one, one of a known one that differs.
+        An early judgement whose window has lost all its data was none: its readings have been taken back.
         """
+        unfounded = self._unfounded(ends, lost_data) if any(lost_data) else set[int]()
         kept = [mark for mark in self.marks if mark.end < ends[0]]
         fold = _Fold(kept[-1] if kept else Mark(NEVER, QUIET), self.facts, self.alerts)
         for index, end in enumerate(ends):
             fold.close(index, end, levels[index] if known[index] else None)
         fold.warn(until=None)
         self.hold, self.marks = fold.hold, kept + fold.marks
-        lost = [a for a in self.alerts.values() if fold.misses(a, ends[0])]
+        lost = [a for a in self.alerts.values() if fold.misses(a, ends[0], unfounded)]
         moves = [self._retract(alert, ends) for alert in sorted(lost, key=lambda alert: alert.start)]
         latest = max((index for index, has in enumerate(known) if has), default=NOWHERE)
         for start, steps in sorted(fold.runs.items()):
             moves += self._catch_up(start, steps, Step(0, ends[-1], latest, math.nan))
         return moves
+
+    def _unfounded(self, ends: Sequence[int], lost: Sequence[bool]) -> set[int]:
+        """Forget the early judgements whose windows have lost all data; returns when they were made."""
+        begin = 2 * ends[0] - ends[1] if len(ends) > 1 else ends[0]
+        gone = set[int]()
+        for fact in self.facts:
+            place = bisect_left(ends, fact.first)
+            if fact.first > begin and place < len(ends) and lost[place]:
+                gone.add(fact.first)
+        if gone:
+            self.facts = [fact for fact in self.facts if fact.first not in gone]
+            for start in gone & self.alerts.keys():
+                self.alerts[start].early = False
+        return gone
 
     def end(self, at: int) -> Move:
         """The standing alert is cleared, whatever the data: its indicator is no more."""
@@ -245,10 +270,11 @@ class _Fold:
         del self._facts[:count]
         return count > 0
 
-    def misses(self, alert: Alert, from_ms: int) -> bool:
+    def misses(self, alert: Alert, from_ms: int, unfounded: Collection[int]) -> bool:
         """Whether an alert published earlier has lost its raise."""
         # An early raise was seen: later closed windows may clear it, never undo it.
-        gone = alert.start >= from_ms and alert.start not in self.runs
+        gone = alert.start >= from_ms or alert.start in unfounded
+        gone &= alert.start not in self.runs
         return gone and not alert.early and not alert.retracted
 
     def _become(self, hold: Hold, step: Step) -> None:

@@ -300,7 +300,9 @@ class Publisher:
             past.decided,
             emitted.revision[1:, touched],
         )
-        found, levels = rows.bank.replay(judged.ends[1:], areas[touched], seen)
+        before = past.before.judged.value[1:, touched]
+        lost = np.isnan(judged.value[1:, touched]) & ~np.isnan(before)
+        found, levels = rows.bank.replay(judged.ends[1:], areas[touched], seen, lost)
         emitted.levels[1:, touched] = levels
         out.transitions += self._published(found)
 

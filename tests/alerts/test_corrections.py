@@ -298,3 +298,17 @@ def test_a_replay_may_go_on_to_window_ends_not_yet_closed() -> None:
     )
     assert story(found) == [("raised", 2, 2, 4)]
     assert levels.tolist() == [[0], [4]]
+
+
+def test_an_early_raise_is_retracted_when_all_data_behind_it_are_taken_back() -> None:
+    """Without data left nothing could ever clear it; where there never were any, it stands."""
+    for taken_back, last in ((True, "retracted"), (False, "raised")):
+        city = City()
+        city.close([1.0] * AREAS)
+        city.early(40, [30.0] * AREAS)
+        city.close([30.0 if taken_back else NAN] * AREAS)
+        ends, none = np.arange(2) * MINUTE, np.full((2, 1), NAN)
+        lost = np.array([[taken_back]] * 2)
+        found, _ = city.bank.replay(ends, np.zeros(1, np.int64), evidence(none, 400_000), lost)
+        assert [*city.found, *found][-1].transition == last
+        assert bool(city.bank.standing[0]) is not taken_back
