@@ -156,25 +156,25 @@ class MetricStore:
     def state(self) -> dict[str, Any]:
         """The series and their latest readings as plain arrays; the slices are kept apart."""
         return {
-            **{name: getattr(self, name).copy() for name in _COLUMNS},
+            # Few arrays: each costs a snapshot more than its bytes do.
+            "series": np.stack([getattr(self, name) for name in _COLUMNS]),
             "closed": None if self.ring.tier is None else self.ring.tier.until,
             **{
-                name: (latest.position, latest.ts.copy(), latest.value.copy())
+                name: (latest.position, np.stack((latest.ts, latest.value)))
                 for name, latest in (("oldest", self._oldest), ("now", self._now))
             },
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take up a ``state()``."""
-        for name in _COLUMNS:
-            setattr(self, name, state[name].copy())
+        for name, column in zip(_COLUMNS, state["series"], strict=True):
+            setattr(self, name, column.copy())
         self.n = len(self.sensor)
         self._number = KeyTable(np.int64, np.int32)
         self._number.put(self.sensor, self.cell)
         if self.ring.tier is not None:
             self.ring.tier.until = state["closed"]
-        self._oldest = Latest(*state["oldest"]).copy()
-        self._now = Latest(*state["now"]).copy()
+        self._oldest, self._now = (Latest(at, *said).copy() for at, said in (state["oldest"], state["now"]))
 
     def twin(self, kind: MetricKind, ring: SliceRing) -> MetricStore:
         """Another store of the same series under the same numbers, with the readings that are kept here.
@@ -187,7 +187,8 @@ class MetricStore:
             begin = self.ring.origin + (min(self.ring.slices) - 1) * self.ring.length
             ts, value = self.latest(np.array([begin]))
             before = Latest(begin, ts[0], value[0])
-        found.restore(self.state() | {"closed": None, "oldest": (before.position, before.ts, before.value)})
+        oldest = before.position, np.stack((before.ts, before.value))
+        found.restore(self.state() | {"closed": None, "oldest": oldest})
         for number in sorted(self.ring.slices):
             part = self.ring.slices[number].awake()
             ring.insert(part.series, part.ts, part.value, self.n)

@@ -71,7 +71,7 @@ class SensorLane:
         self._fixed = np.empty(0, np.bool_)
         self._column = np.empty(0, np.int64)
         self._series: dict[tuple[str, int], tuple[Ints, Ints]] = {}
-        self._parked = ParkedReadings(len(self.watching.steps))
+        self._parked = ParkedReadings()
         self._pending: list[Pending] = []
 
     def take(self, pieces: Iterable[ShardPiece]) -> Judged:
@@ -123,13 +123,8 @@ class SensorLane:
         in_time = batch.effective <= origin - (origin - batch.ts) // np.maximum(length, 1) * length
         wanted = in_time & (metric >= 0) & (self.watching.steps[metric] > 0) & self._fixed[known]
         rows = np.flatnonzero(wanted)
-        rows = rows[np.argsort(metric[rows], kind="stable")]
-        own = metric[rows]
-        cuts = np.flatnonzero(np.diff(own)) + 1
-        for part in np.split(rows, cuts):
-            if len(part):
-                columns = known[part], batch.ts[part], batch.value[part], batch.effective[part]
-                self._parked.add(int(metric[part[0]]), columns, np.zeros(len(part), np.bool_))
+        columns = known[rows], batch.ts[rows], batch.value[rows], batch.effective[rows]
+        self._parked.add(metric[rows].astype(np.int16), columns, np.zeros(len(rows), np.bool_))
 
     # -- steps ---------------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from flows.stages.shard_lane import ShardLane
 from indicators.cases import CaseRow
 from indicators.shard import Shard
 
-VERSION = 1
+VERSION = 2
 
 
 def save(lane: ShardLane, cold: ColdStore, seq: int) -> dict[str, Any]:

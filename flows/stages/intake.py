@@ -29,8 +29,6 @@ Source = tuple[str, int]
 """A source part and the number of a partition in it."""
 Key = tuple[str, int]
 """An early indicator and the number of a metric it reads."""
-_PARKED = 5
-"""Columns of what is parked: series, ts, value, effective, and the second at which it came."""
 
 
 @dataclass
@@ -64,7 +62,7 @@ class Intake:
         self.plan = plan
         self.shard = shard
         self.early = early
-        self.parked = ParkedReadings(len(plan.metrics.metrics))
+        self.parked = ParkedReadings()
         self.quarantine = Quarantine(shard)
         self.corrections = Corrections(plan)
         self.strays = ParkedStrays()
@@ -124,21 +122,14 @@ class Intake:
 
     def _park(self, series: SeriesMap, batch: ReadingBatch) -> None:
         metric = series.metric[batch.series]
-        order = np.argsort(metric, kind="stable")
-        metric = metric[order]
-        number = series.number[batch.series[order]].astype(np.int64)
-        ts, value, effective = batch.ts[order], batch.value[order], batch.effective[order]
-        grid = batch.grid[order]
-        cuts = np.flatnonzero(np.diff(metric)) + 1
-        for begin, end in zip(np.append(0, cuts), np.append(cuts, len(metric)), strict=True):
-            m, part = int(metric[begin]), slice(begin, end)
-            length, origin = int(self.plan.slice_ms[m]), self.shard.calendar.slice_origin
-            late = effective[part] > origin - (origin - ts[part]) // length * length
-            rows = number[part], ts[part], value[part], effective[part], grid[part]
-            self.parked.add(m, rows, late)
-            for (_, judged), readings in self.early.items():
-                if judged == m:
-                    readings.add(number[part], ts[part], value[part], grid[part])
+        number = series.number[batch.series].astype(np.int64)
+        length, origin = self.plan.slice_ms[metric], self.shard.calendar.slice_origin
+        late = batch.effective > origin - (origin - batch.ts) // length * length
+        self.parked.add(metric, (number, batch.ts, batch.value, batch.effective, batch.grid), late)
+        for (_, judged), readings in self.early.items():
+            own = np.flatnonzero(metric == judged)
+            if len(own):
+                readings.add(number[own], batch.ts[own], batch.value[own], batch.grid[own])
 
     def _park_strays(self, strays: Strays) -> None:
         counters = self.shard.counters
@@ -242,8 +233,7 @@ class Intake:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take up a ``state()``."""
-        parts = state["parked"]["parts"]
-        self.parked.restore({"parts": [(m, _with_grid(table), late) for m, table, late in parts]})
+        self.parked.restore(state["parked"])
         self.corrections.restore(state["corrections"])
         self.strays = ParkedStrays()
         for columns in state["strays"]:
@@ -253,11 +243,6 @@ class Intake:
         self.birth = state["birth"].copy()
         if "quarantine" in state:
             self.quarantine.restore(state["quarantine"])
-
-
-def _with_grid(table: Ints) -> Ints:
-    """Parked readings with the second at which they came, which older states do not tell of."""
-    return table if len(table) == _PARKED else np.vstack((table, table[1]))
 
 
 def _joined(parts: list[Columns]) -> Columns:

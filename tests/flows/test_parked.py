@@ -44,7 +44,7 @@ def test_all_of_a_metric_are_found_those_in_time_first(batches: list[list[Parked
 
 
 def filled(batches: list[list[Parked]]) -> ParkedReadings:
-    parked = ParkedReadings(METRICS)
+    parked = ParkedReadings()
     for batch in batches:
         add(parked, batch)
     return parked
@@ -91,7 +91,7 @@ def test_a_snapshot_holds_what_is_still_parked(batches: list[list[Parked]], unti
     parked = filled(batches)
     for _ in parked.take(until):
         pass
-    other = ParkedReadings(METRICS)
+    other = ParkedReadings()
     other.restore(parked.state())
     assert other.begin() == parked.begin()
     assert other.boundaries(FINAL) == parked.boundaries(FINAL)
