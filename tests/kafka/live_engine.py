@@ -117,6 +117,8 @@ class LiveEngine:
         """Wait until the watermark stays where it is: all that was read has its effect."""
         marks: list[float] = []
         while len(marks) < _STILL or len(set(marks[-_STILL:])) > 1:
+            assert self.process is not None
+            assert self.process.poll() is None, f"it ended with {self.process.returncode}: {self.said()}"
             marks.append(self.metrics(workers).get("yiwang_watermark_timestamp_seconds", -1.0 - len(marks)))
             time.sleep(1.5)
 
