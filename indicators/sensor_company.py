@@ -45,12 +45,17 @@ class Company:
 
 @dataclass(frozen=True, slots=True)
 class Onlookers:
-    """All sensors as others see them at a step: signs, neighbours, traits, and who is held to be faulty."""
+    """All sensors as others see them at a step: signs, neighbours, traits, who is held to be faulty.
+
+    Who is ``dead``, stuck or silent, is no witness; others that are faulty are none for being calm, but
+    what two show alike is never the fault of one.
+    """
 
     signs: SensorSigns
     beside: Neighbours
     traits: Ints
     faulty: Bools
+    dead: Bools
     settings: JudgeSettings
 
     def company(self, asked: Bools, distance: Float32s, now: int) -> Company:
@@ -91,7 +96,7 @@ class Onlookers:
     def _away(self, rows: Ints, pairs: Pairs, rising: Bools, now: int) -> Ints:
         """Others that are away from their baselines in the direction, or where a rule says so."""
         signs, beside = self.signs, self.beside
-        gone = (np.abs(signs.departure) >= self.settings.near) & ~self.faulty
+        gone = (np.abs(signs.departure) >= self.settings.near) & ~self.dead
         gone &= signs.last_at >= now - self.settings.together
         found = np.zeros(len(rising), np.int64)
         for direction in (0, 1):
@@ -104,7 +109,7 @@ class Onlookers:
 
     def _restless(self, rows: Ints, pairs: Pairs, now: int) -> Ints:
         """Others that take large steps too, of the metric or one that a rule names."""
-        some = self.signs.restless(now, self.settings.together) & ~self.faulty
+        some = self.signs.restless(now, self.settings.together) & ~self.dead
         found = np.zeros(some.size, np.int64)
         found[rows] = self.beside.others(some)[rows]
         _add_related(found, pairs, _by_group(self.beside, some), some)

@@ -29,7 +29,7 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-VERSION = 2
+VERSION = 3
 
 
 class SensorOrCity:
@@ -118,9 +118,10 @@ class SensorOrCity:
         self.beside.remember(rows, distance[rows] > 0, slot_end)
         suspect = moved | (verdicts.kind >= Kind.SPIKE) | impossible | self.signs.noisy()
         held.seen[suspect] = slot_end
-        around = Onlookers(self.signs, self.beside, self._traits, held.faulty, self.settings)
+        around = Onlookers(self.signs, self.beside, self._traits, held.faulty, held.dead, self.settings)
         company = around.company(suspect | held.faulty, distance, slot_end)
         held.event_at[suspect & (company.at >= slot_end - self.settings.together)] = slot_end
+        held.shared_at[suspect & (company.restless > 0)] = slot_end
         kind = self._kinds(suspect, verdicts, company, slot_end)
         step = Step(slot_end, suspect, present, kind, *self._looks(verdicts, suspect, slot_end))
         told = held.settle(step, self.signs, company, self.settings)
@@ -138,7 +139,7 @@ class SensorOrCity:
         alone = suspect & (self._held.event_at < np.minimum(begun, now - to.together))
         lasting = signs.calm_at <= now - to.noise
         impulsive = self._traits & Trait.IMPULSIVE > 0
-        unlike = suspect & (company.restless == 0) & (company.rule < 0)
+        unlike = suspect & (self._held.shared_at < signs.rough_since) & (company.rule < 0)
         kind[unlike & signs.noisy() & lasting & ~impulsive] = FaultKind.NOISE
         spiky = (signs.spikes >= to.spikes) & (signs.last_spike == now) & ~impulsive & alone
         kind[spiky | (signs.impossible_at == now)] = FaultKind.SPIKE

@@ -46,6 +46,7 @@ _LAYOUT: dict[str, tuple[DTypeLike, float]] = {
     "turn": (np.float32, 0),
     "energy": (np.float32, 0),
     "calm_at": (np.int64, NEVER),
+    "restless_at": (np.int64, NEVER),
     "rough": (np.float32, 0),
     "rough_since": (np.int64, NEVER),
     "before": (np.float64, np.nan),
@@ -104,11 +105,11 @@ class SensorSigns:
     baseline in standard deviations, last small at ``near_at``; ``above`` and ``below`` sums of distances less
     what is allowed, positive since ``above_since`` and ``below_since``; ``leapt_at`` the last leap,
     ``shaken_at`` the last one so far away that it has shifted the baseline. ``usual`` size of a ``step``,
-    ``unrest`` that of late in usual ones, last small at ``calm_at``; ``rough`` the sum of steps less what is
-    usual, positive since ``rough_since``; ``turn`` and ``energy`` mean product of consecutive steps and mean
-    square; ``scatter`` smoothed distance to the baseline whatever its sign. ``before`` the reading before a
-    spike at ``pending_at`` that may come back; ``spikes`` isolated ones, from ``first_spike`` to
-    ``last_spike``; ``impossible_at`` the last reading outside the valid range.
+    ``unrest`` that of late in usual ones, last small at ``calm_at``, large at ``restless_at``; ``rough`` the
+    sum of steps less what is usual, positive since ``rough_since``; ``turn`` and ``energy`` mean product of
+    consecutive steps and mean square; ``scatter`` smoothed distance to the baseline whatever its sign.
+    ``before`` the reading before a spike at ``pending_at`` that may come back; ``spikes`` isolated ones, from
+    ``first_spike`` to ``last_spike``; ``impossible_at`` the last reading outside the valid range.
     Times are epoch ms.
     """
 
@@ -136,6 +137,7 @@ class SensorSigns:
     turn: Float32s
     energy: Float32s
     calm_at: Ints
+    restless_at: Ints
     rough: Float32s
     rough_since: Ints
     before: Floats
@@ -252,6 +254,7 @@ class SensorSigns:
         self.usual += weight * again * (size - self.usual)
         np.copyto(self.step, step, where=again)
         self.calm_at[present & (self.unrest <= CALM)] = now
+        self.restless_at[present & (self.unrest >= RESTLESS)] = now
 
     def _departures(self, distance: Float32s, present: Bools, now: int) -> None:
         held = np.clip(distance, -_LARGEST, _LARGEST)
@@ -280,8 +283,8 @@ class SensorSigns:
         return found
 
     def restless(self, now: int, within: int) -> Bools:
-        """Whose steps have been large of late, whatever their shape."""
-        found: Bools = (self.unrest >= RESTLESS) & (self.last_at >= now - within)
+        """Whose steps have been large and not become usual since, whatever their shape."""
+        found: Bools = (self.restless_at > self.calm_at) & (self.last_at >= now - within)
         return found
 
 

@@ -44,7 +44,8 @@ class SensorStanding:
     """What is held of S series.
 
     ``what``, ``kind``, ``since``; ``seen`` the last unusual step; ``good`` readings in a row that agree, from
-    ``good_at``; ``event_at`` when others last moved too. Times are epoch ms.
+    ``good_at``; ``event_at`` when others last moved too, ``shared_at`` when they were restless too. Times are
+    epoch ms.
     """
 
     what: Kinds
@@ -54,12 +55,15 @@ class SensorStanding:
     good: Ints
     good_at: Ints
     event_at: Ints
+    shared_at: Ints
 
     @classmethod
     def empty(cls, n: int) -> Self:
         """Nothing is held of anybody."""
-        what, never = np.zeros((2, n), np.uint8), np.full((4, n), NEVER, np.int64)
-        return cls(what[0], what[1], never[0], never[1], np.zeros(n, np.int64), never[2], never[3])
+        what, never = np.zeros((2, n), np.uint8), np.full((5, n), NEVER, np.int64)
+        since, seen, good_at, event_at, shared_at = never
+        good = np.zeros(n, np.int64)
+        return cls(what[0], what[1], since, seen, good, good_at, event_at, shared_at)
 
     def joined(self, more: Self) -> Self:
         """These series and ``more`` behind them."""
@@ -70,6 +74,12 @@ class SensorStanding:
     def faulty(self) -> Bools:
         """Who is held to be faulty."""
         found: Bools = self.what == What.FAULT
+        return found
+
+    @property
+    def dead(self) -> Bools:
+        """Who is held to be stuck or silent."""
+        found: Bools = self.faulty & np.isin(self.kind, (FaultKind.STUCK, FaultKind.SILENT))
         return found
 
     def settle(self, step: Step, signs: SensorSigns, company: Company, to: JudgeSettings) -> Judgements:

@@ -19,6 +19,7 @@ from benchmarks.anomaly import (
     cost,
     districts,
     drift_models,
+    flow_budgets,
     judged,
     leaks,
     nab_table,
@@ -129,6 +130,18 @@ def budget(_: Path, sensors: int) -> Measured:
     return Measured(table("False alarms in 28 quiet days", budgets.HEADER, budgets.rows(found)), missed)
 
 
+def flow(_: Path, sensors: int) -> Measured:
+    """Budgets of false alarms, through the whole flow, in a city of a fifteenth of the devices."""
+    found = flow_budgets.spent(max(sensors // 15, 60))
+    missed = [
+        f"budget {one.budget:g} in the flow: {one.share:.2f} of it, at most 1.5"
+        for one in found
+        if one.share > 1.5
+    ]
+    text = table("False alarms of the flow in 28 quiet days", flow_budgets.HEADER, flow_budgets.rows(found))
+    return Measured(text, missed)
+
+
 def speed(_: Path, __: int) -> Measured:
     """Cost by number of series."""
     return Measured(table("Cost", cost.HEADER, (cost.row(n) for n in (1_000, 10_000, 100_000))), [])
@@ -142,6 +155,7 @@ PARTS: dict[str, tuple[Callable[[Path, int], Measured], str]] = {
     "judge": (judge, ""),
     "vectors": (vectors, ""),
     "budgets": (budget, ""),
+    "flow": (flow, ""),
     "cost": (speed, ""),
 }
 """What can be measured, and the folder of recordings it needs."""

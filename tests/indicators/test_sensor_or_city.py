@@ -193,3 +193,50 @@ def test_the_state_of_another_version_is_refused() -> None:
     judge = SensorOrCity(ONE, CODES)
     with pytest.raises(ValueError, match="version"):
         judge.restore({"version": np.array([99])})
+
+
+HOMES = series_of(*((n, "supply_voltage", 5) for n in range(4)))
+
+
+def test_a_meter_that_drifts_away_from_its_feeder_is_wrong_since_it_left() -> None:
+    values = quiet(1000, 4, 228.0)
+    values[700:, 1] += 0.4 * np.arange(300)
+    found = faults(played(HOMES, values))
+    assert [(s, kind) for s, kind, _ in found] == [(1, FaultKind.DRIFT)]
+    assert 696 <= found[0][2] <= 712
+
+
+def test_what_others_are_away_by_as_well_is_no_drift() -> None:
+    """Two homes of four: the others are calm, but these two agree."""
+    values = quiet(1000, 4, 228.0)
+    values[700:, :2] -= 0.4 * np.arange(300)[:, None]
+    assert faults(played(HOMES, values)) == []
+
+
+def test_a_single_move_of_a_neighbour_does_not_make_noise_an_event() -> None:
+    values = quiet(900, 4, 228.0)
+    values[700:, 1] += np.random.default_rng(2).normal(0.0, 25.0, 200)
+    values[[715, 740, 765, 790], 2] -= 15.0
+    told = [row for row in played(HOMES, values) if row[1] == 1 and row[0] >= LEARNT]
+    assert [(kind, end) for _, _, what, kind, _, end in told if what == What.FAULT] == [
+        (FaultKind.NOISE, False)
+    ]
+    assert 698 <= next(since for *_, since, _ in told if since >= 0) <= 704
+
+
+def test_noise_that_a_neighbour_shares_is_no_fault() -> None:
+    values = quiet(900, 4, 228.0)
+    values[700:, 1:3] += np.random.default_rng(2).normal(0.0, 25.0, (200, 2))
+    assert faults(played(HOMES, values)) == []
+
+
+def test_who_was_shaken_is_not_judged_to_drift_for_a_week() -> None:
+    """After a power cut the mean of an hour of the week is wrong for long, and the sensor is right."""
+    week = 7 * 24 * 12
+    values = quiet(700 + week + 100, 4, 228.0)
+    values[640:660, 1] = 0.0
+    soon, late = values[:1000].copy(), values.copy()
+    soon[900:, 1] += 0.4 * np.arange(100)
+    late[700 + week :, 1] += 0.4 * np.arange(100)
+    assert [s for s, kind, _ in faults(played(HOMES, soon)) if kind == FaultKind.DRIFT] == []
+    assert {s for s, kind, _ in faults(played(HOMES, late)) if kind == FaultKind.DRIFT} == {1}
