@@ -27,7 +27,7 @@ from rich.table import Table
 import flows.replay.replaying
 from benchmarks.scenarios import yiwang
 from flows.recovery.snapshots import packed
-from flows.replay.replaying import Summary
+from flows.replay.replay_summary import Summary
 from indicators.shard import Shard
 from indicators.slices import Slice
 from indicators.store import MetricStore

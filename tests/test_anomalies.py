@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from flows.replay.replaying import ReplayOptions, Summary, replay
+from flows.replay.replay_summary import Summary
+from flows.replay.replaying import ReplayOptions, replay
 from flows.scores.settings import ScoreSettings
 from tests.replays import ROOT, running_until, still_runs_after
 

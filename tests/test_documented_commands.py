@@ -15,7 +15,7 @@ import pytest
 
 from alerts.incident import Incident
 from alerts.transitions import Transition
-from flows.replay.replaying import Summary
+from flows.replay.replay_summary import Summary
 from flows.wire import Reason
 
 ROOT = Path(__file__).resolve().parents[1]

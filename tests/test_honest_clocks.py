@@ -11,7 +11,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from flows.replay.replaying import ReplayOptions, Summary, replay
+from flows.replay.replay_summary import Summary
+from flows.replay.replaying import ReplayOptions, replay
 from sim.city_writer import Happenings, write_city
 from tests.replays import MORNING, some_cases, stormy_city
 

@@ -17,7 +17,8 @@ import pytest
 
 from flows.config.configuration import Configuration
 from flows.live.run import Engine
-from flows.replay.replaying import ReplayOptions, Summary, replay
+from flows.replay.replay_summary import Summary
+from flows.replay.replaying import ReplayOptions, replay
 from flows.scores.settings import ScoreSettings
 from tests.replays import ROOT, running_until, still_runs_after
 

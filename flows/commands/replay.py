@@ -20,7 +20,8 @@ from flows.commands.catalogue_options import Language
 from flows.replay.failures import root
 
 if TYPE_CHECKING:
-    from flows.replay.replaying import ReplayOptions, Summary
+    from flows.replay.replay_summary import Summary
+from flows.replay.replaying import ReplayOptions
 
 EPILOG = """Examples:
 

@@ -9,7 +9,7 @@ import msgspec
 
 from flows.live.run_source import LivePart
 from flows.redis.feedback import RedisFeedbackPart, add_feedback
-from flows.replay.replaying import refuse
+from flows.replay.replay_summary import refuse
 
 _SUMS = ("received", "accepted", "duplicates", "late", "held", "readings", "events", "feedback")
 

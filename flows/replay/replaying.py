@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import resource
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -13,7 +11,6 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import msgspec
 from bytewax.dataflow import Dataflow
 
 from flows.admission.registry import read_registry
@@ -39,6 +36,7 @@ from flows.redis.ends import redis_settings, redis_taps
 from flows.replay.processes import run_processes
 from flows.replay.profile import SECONDS
 from flows.replay.progress import reading_bar
+from flows.replay.replay_summary import RunFigures, Summary, written
 from flows.replay.running import run_flow
 from flows.replay.warm import first_time, recording
 from flows.router import Lanes
@@ -56,7 +54,7 @@ from indicators.metrics import Metrics
 from indicators.plan import Plan
 from sinks.line_files import LineFiles, plain_line, reject_line
 from sinks.log import EventLog
-from sinks.outputs import finalise, prepare
+from sinks.outputs import prepare
 from sinks.redis_server import embedded_server
 from sinks.table_file import PARTS, ValueTable
 
@@ -102,38 +100,6 @@ class ReplayOptions:
     quarantine: ScoreSettings | None = None
     progress: bool = False
     explain: list[str] = field(default_factory=list)
-
-
-class Summary(msgspec.Struct, kw_only=True):
-    """``summary.json`` (C-2.5)."""
-
-    received: int = 0
-    accepted: int = 0
-    rejected: dict[str, int] = {}
-    duplicates: int = 0
-    late: int = 0
-    revisions: int = 0
-    readings: int = 0
-    events: int = 0
-    feedback: int = 0
-    windows: int = 0
-    alerts: int = 0
-    anomalies: int = 0
-    sensor_faults: int = 0
-    seconds: float = 0.0
-    decode_seconds: float = 0.0
-    readings_per_second: float = 0.0
-    peak_rss_mb: float = 0.0
-    watermark: int = -1
-    catalogue_hash: str = ""
-    changes: int = 0
-    refused_changes: int = 0
-    snapshots: int = 0
-    snapshot_bytes: int = 0
-    snapshot_cold_bytes: int = 0
-    snapshot_pause_median: float = 0.0
-    snapshot_pause_max: float = 0.0
-    profile: dict[str, float] = {}
 
 
 def city_of(options: ReplayOptions, base: Change | None = None) -> City:
@@ -221,14 +187,6 @@ def script_of(options: ReplayOptions) -> Script:
     return read_script(options.control, base_of(options.catalogue, options.thresholds), options.indicators)
 
 
-def refuse(totals: dict[str, Any], bad_transitions: int) -> None:
-    """Count feedback that its incident refused, which the door had accepted, among the rejects."""
-    if bad_transitions:
-        totals["accepted"] -= bad_transitions
-        totals["feedback"] -= bad_transitions
-        totals["rejected"]["bad_transition"] = bad_transitions
-
-
 def _now() -> int:
     return time.time_ns() // 1_000_000
 
@@ -297,7 +255,11 @@ def replay(options: ReplayOptions) -> Summary:
             others = _run_processes(options, advance, lock)
         else:
             run_flow(flow_of(options, advance), options.recovery, options.snapshot_every)
-        summary = _summary(options, begin, others, script)
+        figures = RunFigures(
+            begin, others, catalogue_of(options).hash, len(script.changes), len(script.refused)
+        )
+        recovery = options.recovery is not None
+        summary = written(options.out, figures, all_revisions=options.all_revisions, keep_parts=recovery)
         if options.explain:
             explain_all(city_of(options), options.explain, options.out, _inputs(options))
         return summary
@@ -388,31 +350,3 @@ def options_from(raw: dict[str, Any]) -> ReplayOptions:
     for name in ("anomaly", "quarantine"):
         raw[name] = raw[name] and ScoreSettings(**raw[name])
     return ReplayOptions(**raw)
-
-
-def _summary(options: ReplayOptions, begin: float, others_mb: float, script: Script) -> Summary:
-    totals = json.loads((options.out / PARTS / "totals.json").read_text())
-    begin = totals.pop("started", begin)
-    found = finalise(
-        options.out, all_revisions=options.all_revisions, keep_parts=options.recovery is not None
-    )
-    seconds = time.time() - begin
-    refuse(totals, found.bad_transitions)
-    summary = Summary(
-        **totals,
-        revisions=found.revisions,
-        windows=found.windows,
-        alerts=found.alerts,
-        anomalies=found.anomalies,
-        sensor_faults=found.sensor_faults,
-        seconds=seconds,
-        readings_per_second=totals["readings"] / seconds if seconds else 0.0,
-        peak_rss_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024 + others_mb,
-        catalogue_hash=catalogue_of(options).hash,
-        changes=len(script.changes),
-        refused_changes=len(script.refused),
-        **COSTS.summary(),  # type: ignore[arg-type]
-        profile={part: round(s, 4) for part, s in sorted(SECONDS.items())},
-    )
-    (options.out / "summary.json").write_bytes(msgspec.json.format(msgspec.json.encode(summary), indent=2))
-    return summary

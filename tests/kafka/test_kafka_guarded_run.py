@@ -108,7 +108,7 @@ def told(engine: LiveEngine, *, since: int = 0) -> str:
     """All that it has logged, and its metrics."""
     url = f"http://127.0.0.1:{engine.port}/metrics"
     with urllib.request.urlopen(url, timeout=5) as answer:
-        metrics = answer.read().decode()
+        metrics: str = answer.read().decode()
     return (engine.folder / "log").read_bytes()[since:].decode() + metrics
 
 
