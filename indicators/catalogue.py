@@ -194,10 +194,12 @@ def _tables(path: Path, text: str | Exception, faults: list[str]) -> list[tuple[
         faults.append(f"{path}: {error}; a catalogue is TOML text in UTF-8")
         return []
     tables = content.pop("indicator", [])
-    # Golden cases may stand beside the indicators they are about.
-    content.pop("case", None)
+    # Golden cases may stand beside the indicators they are about, in files of their own too.
+    cases = content.pop("case", None)
     if content:
         faults.append(f"{path}: unknown key {next(iter(content))!r}; write [[indicator]] tables only")
+    if not tables and cases:
+        return []
     if not isinstance(tables, list) or not all(isinstance(t, dict) for t in tables) or not tables:
         faults.append(f"{path}: no [[indicator]] table; write one per indicator, with two brackets")
         return []

@@ -391,3 +391,9 @@ def test_the_example_in_the_reference_is_a_catalogue(tmp_path: Path) -> None:
     path = tmp_path / "example.toml"
     path.write_text(text, encoding="utf-8")
     assert Catalogue.load([path])["my_city.gust_max"].clears[3] == 30.0
+
+
+def test_golden_cases_may_have_a_file_of_their_own_among_the_files_of_a_city() -> None:
+    cases = '[[case]]\nindicator = "traffic.congestion_index"\nname = "n"\nat = "2024-07-03T08:00:00+08:00"\n'
+    whole = Catalogue.of_texts([(Path("cases.toml"), cases)])
+    assert whole.hash == Catalogue.of_texts([]).hash
