@@ -55,10 +55,11 @@ def part_of(kind: Kind, partition: int, parts: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Station:
-    """What the parts of one process share: the feed and who asks the brokers."""
+    """What the parts of one process share: the feed and who asks the brokers; ``parts`` are their names."""
 
     feed: Feed
     watch: Watch
+    parts: list[str] = field(default_factory=list)
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -74,6 +75,7 @@ class KafkaPart(LivePart):
     def __init__(self, settings: KafkaSource, snapshot: bytes | None, name: str) -> None:
         self._kafka = settings
         self._station = settings.station()
+        self._station.parts.append(name)
         self._saved, self._begun = snapshot, False
         self._there: Mapping[str, list[int]] | None = None
         self._row = settings.names.index(name)
@@ -98,6 +100,12 @@ class KafkaPart(LivePart):
         counted = any(self._counts(file) for file in self.files)
         self._kafka.alignment.tell(self.name, self._high if counted else IDLE, self.greatest)
         return items
+
+    def _note_pause(self) -> None:
+        """A recovery point holds up all parts of a process at once: one of them tells of it."""
+        if self._station.parts[0] != self.name:
+            self._held = None
+        super()._note_pause()
 
     # -- partitions that come and go -----------------------------------------------------------------
 

@@ -16,11 +16,12 @@ from flows.admission.roll import Roll
 from flows.batches import FINAL
 from flows.kafka.alignment import Alignment
 from flows.kafka.feed import ARROW, Feed
-from flows.kafka.source import GapError, KafkaPart, KafkaSource, Station, part_of
+from flows.kafka.source import GapError, KafkaPart, KafkaSource, Station, once, part_of
 from flows.kafka.watch import DISCOVER_EVERY, FRESH, End, Watch
 from flows.live.run_source import SPAN
 from flows.pieces import BEFORE, MAX_DISORDER
 from flows.records import Item
+from flows.recovery.snapshots import COSTS
 from flows.replay.replaying import ReplayOptions, city_of
 from flows.router import Lanes
 from sinks.kafka_types import KafkaSettings, Place
@@ -76,7 +77,7 @@ class Bench:
             start=self.start,
             on_gap=self.on_gap,
             alignment=Alignment(names),
-            connect=lambda: Station(self.feed, self.watch),
+            connect=once(lambda: Station(self.feed, self.watch)),
         )
 
     def part(self, snapshot: bytes | None = None, number: int = 0) -> KafkaPart:
@@ -109,6 +110,20 @@ def test_partitions_belong_to_one_part_each_for_ever() -> None:
     for parts in (1, 2, 4):
         dealt = [part_of("readings", number, parts) for number in range(8)]
         assert sorted(set(dealt)) == list(range(parts))
+
+
+def test_a_recovery_point_of_all_parts_of_a_process_is_one_pause() -> None:
+    bench = Bench(FakeKafka({A: [], B: []}), parts=2)
+    bench.kafka.put(A, reading(NOON))
+    parts = [bench.part(number=number) for number in range(2)]
+    for times in (1, 2):
+        bench.drain(*parts)
+        if times == 1:
+            COSTS.pauses.clear()
+        for part in parts:
+            part.snapshot()
+        bench.drain(*parts)
+        assert len(COSTS.pauses) == times
 
 
 def test_a_partition_holds_the_watermark_until_it_was_silent_at_its_end() -> None:
