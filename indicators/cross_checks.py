@@ -77,9 +77,14 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Together(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Metrics that indicators read together, sensor by sensor: one without the others would tell untruths."""
+    """Metrics that indicators read together, sensor by sensor: one without the others would tell untruths.
+
+    Those that are ``held`` speak beyond their last readings while the others do not; they are left out by so
+    much earlier.
+    """
 
     metrics: Codes
+    held: tuple[str, ...] = ()
 
 
 class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -95,6 +100,7 @@ class CrossChecks:
     rules: tuple[Rule, ...]
     traits: dict[str, int]
     together: tuple[tuple[str, ...], ...] = ()
+    held: frozenset[str] = frozenset()
 
     @classmethod
     @cache
@@ -127,6 +133,11 @@ class CrossChecks:
         ]
         faults += [f"{rule.id}: {fault}" for rule in file.rule for fault in _faults(rule, metrics)]
         groups = tuple(one.metrics for one in file.together)
+        held = frozenset(code for one in file.together for code in one.held)
+        faults += [
+            f"together: {code} is held, but none of the metrics"
+            for code in sorted(held - {code for group in groups for code in group})
+        ]
         joined = [code for group in groups for code in group]
         faults += [f"together: {fault}" for fault in _unknown(tuple(joined), metrics)]
         faults += [f"together: {code} is in several groups; put them into one" for code in _doubled(joined)]
@@ -140,7 +151,7 @@ class CrossChecks:
         for name, codes in traits.items():
             for code in codes:
                 bits[code] = bits.get(code, 0) | Trait[name.upper()]
-        return cls(file.rule, bits, groups)
+        return cls(file.rule, bits, groups, held)
 
     def beside(self, code: str) -> tuple[str, ...]:
         """The metrics that are read together with one, itself among them.

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flows.batches import FINAL
+from flows.pieces import BEFORE
 from flows.quarantine.watched import Columns
 
 Order = tuple[int, int, int, int, int, int]
@@ -14,10 +15,10 @@ Order = tuple[int, int, int, int, int, int]
 
 @dataclass(slots=True)
 class _Kept:
-    """Columns whose readings after ``begin`` do not count, and the faults that are the reason, by column."""
+    """Since when readings of which columns do not count, and the faults that are the reason, by column."""
 
     begin: int
-    columns: tuple[int, ...]
+    begins: dict[int, int]
     reasons: set[int]
     end: int
 
@@ -30,11 +31,11 @@ class Apart:
     >>> one = np.array([7])
     >>> columns, apart = Columns(), Apart()
     >>> columns.add(one, one, one, one, one)
-    >>> apart.add(0, [0], 100, 160, columns)
+    >>> apart.add(0, {0: 0}, 100, 160, columns)
     (100, [(160, 7, 7, 7, 100, 9223372036854775807)])
     >>> apart.remove(0, 400, 460, columns)
     [(460, 7, 7, 7, 100, 400)]
-    >>> apart.add(0, [0], 300, 500, columns)[0]
+    >>> apart.add(0, {0: 0}, 300, 500, columns)[0]
     400
     """
 
@@ -42,22 +43,20 @@ class Apart:
     ended: dict[int, int] = field(default_factory=dict)
 
     def add(
-        self, column: int, together: list[int], begin: int, at: int, columns: Columns
+        self, column: int, together: dict[int, int], begin: int, at: int, columns: Columns
     ) -> tuple[int, list[Order]]:
-        """Keep readings after ``begin`` apart, known ``at``; since when they really are, and the orders.
+        """Keep readings after ``begin`` apart, known ``at``; since when those of the column are, and the orders.
 
-        ``together`` are the columns that are read together, ``column`` among them. What ended before, ended.
+        ``together`` are the columns that are read together, ``column`` among them, and by how much earlier, ms,
+        each has to go. What ended before, ended.
         """
         key = min(together)
-        if key in self.kept:
-            kept = self.kept[key]
-            kept.reasons.add(column)
-            late = [one for one in together if one not in kept.columns]
-            kept.columns = (*kept.columns, *late)
-            return kept.begin, [_order(at, one, kept.begin, FINAL, columns) for one in late]
-        begin = max(begin, self.ended.get(key, begin))
-        self.kept[key] = _Kept(begin, tuple(together), {column}, begin)
-        return begin, [_order(at, one, begin, FINAL, columns) for one in together]
+        least = self.ended.get(key, BEFORE)
+        kept = self.kept.setdefault(key, _Kept(max(begin, least), {}, set(), max(begin, least)))
+        kept.reasons.add(column)
+        new = {one: max(kept.begin - lead, least) for one, lead in together.items() if one not in kept.begins}
+        kept.begins |= new
+        return kept.begins[column], [_order(at, one, since, FINAL, columns) for one, since in new.items()]
 
     def remove(self, column: int, end: int, at: int, columns: Columns) -> list[Order]:
         """A fault is over: readings after ``end`` count again, once there is no other reason."""
@@ -69,16 +68,20 @@ class Apart:
             return []
         del self.kept[key]
         self.ended[key] = kept.end
-        return [_order(at, one, kept.begin, kept.end, columns) for one in kept.columns]
+        none = kept.end == kept.begin
+        ends = {one: since if none else kept.end for one, since in kept.begins.items()}
+        return [_order(at, one, since, ends[one], columns) for one, since in kept.begins.items()]
 
     def state(self) -> dict[str, Any]:
         """Plain data."""
-        rows = {k: (one.begin, one.columns, sorted(one.reasons), one.end) for k, one in self.kept.items()}
+        rows = {
+            k: (one.begin, dict(one.begins), sorted(one.reasons), one.end) for k, one in self.kept.items()
+        }
         return {"kept": rows, "ended": dict(self.ended)}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take up a ``state()``."""
-        self.kept = {k: _Kept(b, tuple(c), set(r), e) for k, (b, c, r, e) in state["kept"].items()}
+        self.kept = {k: _Kept(b, dict(c), set(r), e) for k, (b, c, r, e) in state["kept"].items()}
         self.ended = dict(state["ended"])
 
 

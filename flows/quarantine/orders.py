@@ -23,6 +23,7 @@ from flows.quarantine.watched import Columns
 from flows.stages.sensor_readings import steps_of
 from indicators.cross_checks import CrossChecks
 from indicators.judgements import NAMES_EN, NAMES_ZH, FaultKind, Judgements, What
+from indicators.store import HOLD_PERIODS
 
 _KINDS: dict[int, FaultName] = {
     FaultKind.STUCK: "stuck",
@@ -128,10 +129,16 @@ class Standing:
         """Keep the readings of a sensor apart: after which instant, and which metrics along with its own."""
         metric, codes = int(columns.metric[column]), self._metrics.metrics
         beside = [self._metrics.index[code] for code in self._checks.beside(codes[metric].code)]
-        together = columns.of_sensor(column, np.array(beside), at).tolist()
+        own = columns.of_sensor(column, np.array(beside), at).tolist()
+        together = {one: self._lead(int(columns.metric[one])) for one in own}
         begin, orders = self.apart.add(column, together, self._reach(at, metric, since), at, columns)
         found.orders += orders
         return begin, tuple(codes[columns.metric[one]].code for one in together if one != column)
+
+    def _lead(self, metric: int) -> int:
+        """By how much earlier readings of a metric have to go, for their last one speaks on, ms."""
+        code = self._metrics.metrics[metric].code
+        return HOLD_PERIODS * steps_of(self._city)[code] if code in self._checks.held else 0
 
     def _lift(self, at: int, judged: Judgements, i: int, columns: Columns, found: Found) -> None:
         column = int(judged.series[i])
