@@ -45,10 +45,10 @@ class Apart:
     def add(
         self, column: int, together: dict[int, int], begin: int, at: int, columns: Columns
     ) -> tuple[int, list[Order]]:
-        """Keep readings after ``begin`` apart, known ``at``; since when those of the column are, and the orders.
+        """Keep readings after ``begin`` apart, known ``at``; since when those of the column are; the orders.
 
-        ``together`` are the columns that are read together, ``column`` among them, and by how much earlier, ms,
-        each has to go. What ended before, ended.
+        ``together`` are the columns that are read together, ``column`` among them, and by how much earlier
+        each has to go, ms. What ended before, ended.
         """
         key = min(together)
         least = self.ended.get(key, BEFORE)
