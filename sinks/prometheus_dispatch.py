@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from threading import Lock
 
 from sinks.dispatch_client import GROUP
 from sinks.prometheus import Family, Sample
@@ -34,12 +35,17 @@ class DispatchQueues:
     keys: Keys = field(default_factory=Keys)
     group: str = GROUP
     wall: Callable[[], float] = time.time
+    _link: RedisLink | None = field(default=None, init=False, repr=False)
+    _asked: Lock = field(default_factory=Lock, init=False, repr=False)
 
     def families(self) -> Iterator[Family]:
         """Entries not acknowledged, and the age of the oldest, by district."""
         try:
-            with RedisLink(self.url, scripts("pending"), patience=PATIENCE) as link:
-                rows = self._rows(link)
+            # One connection for all scrapes, of which there may be several at a time.
+            with self._asked:
+                if self._link is None:
+                    self._link = RedisLink(self.url, scripts("pending"), patience=PATIENCE)
+                rows = self._rows(self._link)
         except (RedisAwayError, RedisError):
             return
         yield Family(

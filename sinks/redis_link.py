@@ -12,7 +12,6 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
@@ -98,9 +97,19 @@ class RedisLink:
     _pool: redis.ConnectionPool = field(init=False, repr=False)
     _connection: Connection | None = field(default=None, init=False, repr=False)
     _sha: dict[Any, bytes] = field(default_factory=dict, init=False, repr=False)
+    _again: Retrying = field(init=False, repr=False)
+    _waits: ExitStack = field(default_factory=ExitStack, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._pool = _pool(self.url, self.patience)
+        # One for all: it refers to itself, and such are looked for rarely.
+        self._again = Retrying(
+            wait=wait_exponential_jitter(multiplier=0.05, max=_LONGEST_PAUSE, jitter=0.05),
+            retry=retry_if_exception(_passes_by),
+            stop=stop_never if self.patience is None else stop_after_delay(self.patience),
+            before_sleep=self._tell,
+            reraise=True,
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -121,17 +130,9 @@ class RedisLink:
         """
         if not commands:
             return []
-        stack = ExitStack()
-        again = Retrying(
-            wait=wait_exponential_jitter(multiplier=0.05, max=_LONGEST_PAUSE, jitter=0.05),
-            retry=retry_if_exception(_passes_by),
-            stop=stop_never if self.patience is None else stop_after_delay(self.patience),
-            before_sleep=partial(self._tell, stack),
-            reraise=True,
-        )
         try:
-            with stack:
-                replies: list[Reply] = again(self._attempt, commands)
+            with self._waits:
+                replies: list[Reply] = self._again(self._attempt, commands)
         except RedisError:
             raise
         except (*_AWAY, _PassingError) as error:
@@ -194,9 +195,9 @@ class RedisLink:
             connection.disconnect()
             self._pool.release(connection)
 
-    def _tell(self, stack: ExitStack, state: RetryCallState) -> None:
+    def _tell(self, state: RetryCallState) -> None:
         if state.attempt_number == 1 and state.outcome is not None:
-            stack.enter_context(self.waiting("redis"))
+            self._waits.enter_context(self.waiting("redis"))
             LOG.warning("redis.waiting", server=self.shown, error=state.outcome.exception())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import subprocess
 import sys
@@ -92,6 +93,15 @@ def test_what_redis_refuses_for_good_is_an_error_and_the_link_goes_on() -> None:
         with pytest.raises(RedisError, match="WRONGTYPE"):
             link.send([("HSET", "a", "b", 1), ("SET", "c", 1)])
         assert link.send([("GET", "c")]) == [b"1"]
+
+
+def test_sending_leaves_nothing_to_be_collected() -> None:
+    with redis_server() as server, RedisLink(server.url) as link:
+        link.send([("PING",)])
+        gc.collect()
+        for _ in range(100):
+            link.send([("PING",)])
+        assert gc.collect() < 100, "an engine collects cycles so rarely that they are its memory"
 
 
 def test_a_wrong_password_is_not_waited_for() -> None:
