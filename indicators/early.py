@@ -138,7 +138,10 @@ class EarlyReadings:
             return self._rows
         rows = np.concatenate([self._rows, *self._new], axis=1)
         self._new = []
-        return rows[:, np.lexsort((rows[1], rows[0]))]
+        first = rows[1].min(initial=_NEVER)
+        span = int(rows[1].max(initial=first) - first) + 1
+        # What is sorted already is only merged with what is new.
+        return rows[:, np.argsort(rows[0] * span + (rows[1] - first), kind="stable")]
 
     def held(self, who: Ints, at: Ints) -> Floats:
         """The value each series held at an instant, by what had arrived by then; NaN for none, series -1."""

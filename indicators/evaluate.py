@@ -84,7 +84,7 @@ class Frame:
     def merged(self, perm: NDArray[np.intp], start: NDArray[np.intp]) -> Frame:
         """Merge runs of columns: group g takes perm[start[g]:start[g + 1]]."""
         parts = tuple(p.grouped(perm, start) for p in self.partials)
-        return replace(self, partials=parts, evidence=self.evidence.grouped(perm, start))
+        return Frame(self.index, self.ends, parts, self.evidence.grouped(perm, start), self.since)
 
     def lasting(self, ends: Ints) -> Frame:
         """A frame of no areas for other window ends."""

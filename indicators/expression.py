@@ -13,10 +13,10 @@ True
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 
 class Kind(IntEnum):
@@ -27,6 +27,32 @@ class Kind(IntEnum):
     SERIES = 2
     CASES = 3
     AREA = 4
+
+
+class _Hashed:
+    """Room for a node's hash."""
+
+    __slots__ = ("_hash",)
+    _hash: int
+
+
+Hashed = TypeVar("Hashed", bound=type[_Hashed])
+
+
+def _once(cls: Hashed) -> Hashed:
+    """Let nodes of a class, whose trees are the keys of every window, compute their hash once."""
+    whole: Callable[[object], int] = cls.__hash__
+
+    def kept(self: _Hashed) -> int:
+        try:
+            found: int = self._hash
+        except AttributeError:
+            found = whole(self)
+            object.__setattr__(self, "_hash", found)
+        return found
+
+    cls.__hash__ = kept  # type: ignore[assignment]
+    return cls
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +98,9 @@ class Despike:
     kind: ClassVar[Kind] = Kind.READINGS
 
 
+@_once
 @dataclass(frozen=True, slots=True)
-class Aggregate:
+class Aggregate(_Hashed):
     """A per-series aggregate of readings. Durations in ms; ``window=None`` is the indicator's own.
 
     ``need`` is the least number of readings, ``need_ms`` the least minutes of data (in ms),
@@ -92,8 +119,9 @@ class Aggregate:
     kind: ClassVar[Kind] = Kind.SERIES
 
 
+@_once
 @dataclass(frozen=True, slots=True)
-class CaseSet:
+class CaseSet(_Hashed):
     """A set of cases: ``entered``, ``open`` or ``due``. Durations in ms."""
 
     fn: str
@@ -107,16 +135,18 @@ class CaseSet:
     kind: ClassVar[Kind] = Kind.CASES
 
 
+@_once
 @dataclass(frozen=True, slots=True)
-class Union:
+class Union(_Hashed):
     """Cases of either set, ``c1 | c2``."""
 
     sets: tuple[Node, ...]
     kind: ClassVar[Kind] = Kind.CASES
 
 
+@_once
 @dataclass(frozen=True, slots=True)
-class CaseValue:
+class CaseValue(_Hashed):
     """A value or flag per case of one selection: ``took``, ``reached``, ``ontime``, ``overdue``, ...
 
     ``statuses`` in order of the arguments; ``numbers`` maps event types to numbers (``by_type``).
@@ -129,8 +159,9 @@ class CaseValue:
     kind: ClassVar[Kind] = Kind.CASES
 
 
+@_once
 @dataclass(frozen=True, slots=True)
-class Reduce:
+class Reduce(_Hashed):
     """A reduction of readings (pooled), series or cases to one number per area.
 
     ``args`` are the reduced nodes (``ratio``: two; ``share``: flag and, if given, weight);
@@ -143,8 +174,9 @@ class Reduce:
     kind: ClassVar[Kind] = Kind.AREA
 
 
+@_once
 @dataclass(frozen=True, slots=True)
-class Apply:
+class Apply(_Hashed):
     """An elementwise operation on nodes of one kind (scalars broadcast).
 
     ``fn`` is one of ``neg add sub mul div pow not and or lt le gt ge eq ne if`` (condition, then, else)

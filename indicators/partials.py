@@ -55,7 +55,7 @@ class Partial:
         row = self.row
         if row is not None and len(where):
             row = row // len(where) * size + where[row % len(where)]
-        return replace(self, columns=tuple(columns), row=row)
+        return self._having(tuple(columns), row, self.value)
 
     def lasting(self, ends: int) -> Partial:
         """A partial of no areas for another number of window ends."""
@@ -86,9 +86,12 @@ class Partial:
             group(op, column, perm, start) for op, column in zip(self.ops, self.columns, strict=True)
         )
         if self.row is None or self.value is None:
-            return replace(self, columns=columns)
-        row, value = _group_values(self.row, self.value, self.width, perm, start)
-        return replace(self, columns=columns, row=row, value=value)
+            return self._having(columns, self.row, self.value)
+        return self._having(columns, *_group_values(self.row, self.value, self.width, perm, start))
+
+    def _having(self, columns: tuple[Column, ...], row: Ints | None, value: Floats | None) -> Partial:
+        """`dataclasses.replace`, which is several times slower, for what is done most."""
+        return Partial(self.fn, self.ops, columns, self.scale, self.q, self.zero, row, value, self.limits)
 
     @property
     def width(self) -> int:

@@ -7,7 +7,7 @@ the attic.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -169,6 +169,42 @@ class SliceRing:
             if part is not None:
                 _add(into, part, channel)
         return into
+
+    def totals(self, channel: Channel, bounds: Sequence[tuple[int, int]], size: int) -> Ints:
+        """`total` over many windows low < k <= high: int64[len(bounds), size].
+
+        A window that overlaps the one before is that one with what enters it and without what leaves it.
+        """
+        out = np.empty((len(bounds), size), np.int64)
+        before = None
+        for row, (low, high) in zip(out, bounds, strict=True):
+            if before is not None and self._slides(channel, before[1:], low, high):
+                row[:] = before[0]
+                self._slide(row, channel, before[1:], low, high)
+            else:
+                row[:] = self.total(channel, low, high, size)
+            before = row, low, high
+        return out
+
+    def _slides(self, channel: Channel, before: tuple[int, int], low: int, high: int) -> bool:
+        """Whether a window is cheaper had from the one before, all of whose slices that leave are there."""
+        first, last = before
+        if channel in {"min", "max"} or not first <= low <= last <= high:
+            return False
+        tier = self.tier
+        if tier is not None and tier.until is not None and first < tier.until * (tier.length // self.length):
+            return False
+        return low - first + high - last < min(high - low, (high - low) // self._step + self._step)
+
+    def _slide(self, row: Ints, channel: Channel, before: tuple[int, int], low: int, high: int) -> None:
+        for numbers, add in (
+            (range(before[1] + 1, high + 1), np.add),
+            (range(before[0] + 1, low + 1), np.subtract),
+        ):
+            for k in numbers:
+                part = self._fine_sums(k, channel)
+                if part is not None:
+                    row[part.who] = add(row[part.who], part.values)
 
     def _closed(self, k: int, high: int, channel: Channel) -> int:
         """How many slices up to ``high`` the closed step covers that begins with slice k, 0 for none."""

@@ -18,7 +18,7 @@ from indicators.latest import NEVER, Latest
 from indicators.points import NOWHERE
 from indicators.rested import Kept
 from indicators.slice_ring import SliceRing
-from indicators.slices import Ints
+from indicators.slices import Channel, Ints
 from indicators.tiers import LAST, Last
 
 FOREVER = np.iinfo(np.int64).max
@@ -106,6 +106,8 @@ class MetricStore:
         self._number = KeyTable(np.int64, np.int32)
         self._version = 0
         self._memo: tuple[tuple[int, bytes], tuple[Ints, Ints]] | None = None
+        self._totals: dict[tuple[Channel, tuple[tuple[int, int], ...]], Ints] = {}
+        self._totals_of = 0
         self._runs: Runs | None = None
 
     @property
@@ -230,6 +232,21 @@ class MetricStore:
         at.roll(self._between(self.slice_at(at.position), self.slice_at(latest.position)))
         latest.ts[gone], latest.value[gone] = at.ts[gone], at.value[gone]
 
+    def totals(self, channel: Channel, bounds: list[tuple[int, int]]) -> Ints:
+        """Exact sums of a channel over slices low < k <= high: int64[len(bounds), n], not to be written to.
+
+        Indicators that ask for the same windows share them.
+        """
+        if self._totals_of != self._version:
+            self._totals.clear()
+            self._totals_of = self._version
+        key = channel, tuple(bounds)
+        found = self._totals.get(key)
+        if found is None:
+            found = self._totals[key] = self.ring.totals(channel, bounds, self.n)
+            found.setflags(write=False)
+        return found
+
     def latest(self, ends: Ints) -> tuple[Ints, Ints]:
         """Time and value of each series' latest reading at each instant: two int64[len(ends), n].
 
@@ -349,6 +366,21 @@ class _Excerpt(MetricStore):
         rows, ts, value = whole.ring.of_members(*slices, renumbered >= 0)
         if len(rows):
             ring.insert(renumbered[rows], ts, value, self.n)
+
+    def totals(self, channel: Channel, bounds: list[tuple[int, int]]) -> Ints:
+        """Exact sums of a channel over slices low < k <= high: int64[len(bounds), n], not to be written to.
+
+        Indicators that ask for the same windows share them.
+        """
+        if self._totals_of != self._version:
+            self._totals.clear()
+            self._totals_of = self._version
+        key = channel, tuple(bounds)
+        found = self._totals.get(key)
+        if found is None:
+            found = self._totals[key] = self.ring.totals(channel, bounds, self.n)
+            found.setflags(write=False)
+        return found
 
     def latest(self, ends: Ints) -> tuple[Ints, Ints]:
         ts, value = self._whole.latest(ends)

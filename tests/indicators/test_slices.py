@@ -157,6 +157,25 @@ def test_totals_are_those_of_the_readings_also_while_more_arrive(
                 assert found[series] == naive(inside, channel)
 
 
+@given(
+    batches=batches,
+    length=lengths,
+    first=st.integers(-13, 49),
+    moves=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=6),
+    channel=channels,
+)
+def test_windows_that_move_on_have_the_totals_of_each(
+    batches: list[list[Row]], length: int, first: int, moves: list[tuple[int, int]], channel: object
+) -> None:
+    ring = filled(batches, length)
+    ring.tests = {("true", "positive"): positive, ("known", "positive"): positive}
+    bounds = [(first, first + 20)]
+    for leaving, entering in moves:
+        bounds.append((bounds[-1][0] + leaving, max(bounds[-1][1] + entering, bounds[-1][0] + leaving)))
+    alone = [ring.total(channel, low, high, SERIES).tolist() for low, high in bounds]
+    assert ring.totals(channel, bounds, SERIES).tolist() == alone
+
+
 @given(batches=batches, length=lengths, before=st.integers(-HOUR, SPAN))
 def test_forgetting_drops_the_slices_that_ended_and_no_other(
     batches: list[list[Row]], length: int, before: int
