@@ -63,6 +63,13 @@ class DispatchQueues:
             [Sample((district,), age) for district, _, age in rows],
         )
 
+    def close(self) -> None:
+        """Let go of the connection; the next scrape makes another."""
+        with self._asked:
+            if self._link is not None:
+                self._link.close()
+                self._link = None
+
     def _rows(self, link: RedisLink) -> list[tuple[str, int, float]]:
         (found,) = link.send([("SMEMBERS", self.keys.queues)])
         districts = sorted(name.decode() for name in found)

@@ -49,7 +49,7 @@ def test_the_door_tells_what_sensors_are_called() -> None:
 def test_announcements_of_before_there_were_names_are_read() -> None:
     new = announced(["tap-1", "tap-2"])
     old = object.__new__(NewSeries)
-    old.__setstate__([getattr(new, column.name) for column in fields(new)][:-2])
+    old.__setstate__([getattr(new, column.name) for column in fields(new)][:-3])
     assert old.name.tolist() == [b"", b""]
     assert not old.placed.any()
     assert old.sensor_key.tolist() == new.sensor_key.tolist()
