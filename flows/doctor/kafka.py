@@ -196,7 +196,11 @@ def _lost(settings: KafkaSettings, section: KafkaSection, known: Mapping[str, To
                 first = reader.range(place)[0]
                 if 0 <= offset < first:
                     gaps[place] = first - offset
-    except (KafkaAwayError, KafkaRefusedError) as error:
+    except KafkaAwayError as error:
+        # A cluster that has just begun may not know yet where the group's offsets are.
+        yield skipped("kafka.lost", f"could not be asked for: {error}", f"无法查询：{error}")
+        return
+    except KafkaRefusedError as error:
         yield wrong(
             "kafka.lost",
             (str(error), str(error)),
