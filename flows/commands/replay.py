@@ -21,7 +21,7 @@ from flows.replay.failures import root
 
 if TYPE_CHECKING:
     from flows.replay.replay_summary import Summary
-from flows.replay.replaying import ReplayOptions
+    from flows.replay.replaying import ReplayOptions
 
 EPILOG = """Examples:
 
