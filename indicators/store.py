@@ -367,21 +367,6 @@ class _Excerpt(MetricStore):
         if len(rows):
             ring.insert(renumbered[rows], ts, value, self.n)
 
-    def totals(self, channel: Channel, bounds: list[tuple[int, int]]) -> Ints:
-        """Exact sums of a channel over slices low < k <= high: int64[len(bounds), n], not to be written to.
-
-        Indicators that ask for the same windows share them.
-        """
-        if self._totals_of != self._version:
-            self._totals.clear()
-            self._totals_of = self._version
-        key = channel, tuple(bounds)
-        found = self._totals.get(key)
-        if found is None:
-            found = self._totals[key] = self.ring.totals(channel, bounds, self.n)
-            found.setflags(write=False)
-        return found
-
     def latest(self, ends: Ints) -> tuple[Ints, Ints]:
         ts, value = self._whole.latest(ends)
         return ts[:, self._series], value[:, self._series]
