@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -14,7 +13,7 @@ from flows.batches import FINAL, Ints, Strays
 Metrics = np.ndarray[Any, np.dtype[np.int16]]
 Flags = np.ndarray[Any, np.dtype[np.bool_]]
 Rows = tuple[Ints, ...]
-"""series, ts, value, effective, and what else is to be known of a reading, such as when it came."""
+"""Columns; of readings: series, ts, value, effective, and what else is known, such as when each came."""
 
 
 class ParkedReadings:
@@ -25,97 +24,43 @@ class ParkedReadings:
 
     def __init__(self) -> None:
         """Nothing parked."""
-        self._timely: list[_Table] = []
-        self._first = FINAL
-        self._late: list[_Table] = []
+        self._waiting = _Waiting(effective=4)
 
     def add(self, metric: int | Metrics, rows: Rows, late: Flags) -> None:
         """Park readings, of one metric or each of its own; ``late`` bool[n]."""
-        table = _Table(np.full(len(late), metric, np.int16), rows)
-        if late.any():
-            self._late.append(table.only(late))
-            table = table.only(~late)
-        if len(table.metric):
-            self._timely.append(table)
-            self._first = min(self._first, int(table.effective.min()))
+        self._waiting.add((np.full(len(late), metric, np.int16), *rows), late)
 
     def begin(self) -> int:
         """The earliest slice end at which a reading in time takes effect, FINAL if none is parked."""
-        return self._first
+        return self._waiting.first
 
     def take(self, until: int) -> Iterator[tuple[int, Rows]]:
         """Metrics with the readings in time that take effect by an instant, no longer parked."""
-        if self._first > min(until, FINAL - 1):
-            return iter(())
-        parked = _Table.joined(self._timely)
-        due = parked.effective <= until
-        rest = parked.only(~due)
-        self._timely = [rest] if len(rest.metric) else []
-        self._first = int(rest.effective.min(initial=FINAL))
-        return parked.only(due).by_metric()
+        return _by_metric(self._waiting.take(until))
 
     def of(self, metric: int) -> Rows | None:
         """All readings of a metric, those in time first; None if none is parked."""
-        parts = [table.only(table.metric == metric) for table in (*self._timely, *self._late)]
-        found = _Table.joined(parts) if parts else None
-        return found.rows if found is not None and len(found.metric) else None
+        parts = [_only(rows, rows[0] == metric) for rows, _ in self._waiting.together()]
+        found = _joined(parts)[1:] if parts else ()
+        return found if found and len(found[0]) else None
 
     def boundaries(self, until: int) -> list[int]:
         """The slice ends by an instant at which late readings take effect, ascending."""
-        found = (np.unique(table.effective[table.effective <= until]) for table in self._late)
-        return sorted({end for ends in found for end in ends.tolist()})
+        return self._waiting.boundaries(until)
 
     def take_late(self, at: int) -> list[tuple[int, Rows]]:
         """Late readings that take effect at a slice end, no longer parked."""
-        if not self._late:
-            return []
-        parked = _Table.joined(self._late)
-        due = parked.effective == at
-        self._late = [] if due.all() else [parked.only(~due)]
-        return list(parked.only(due).by_metric())
+        return list(_by_metric(self._waiting.take_late(at)))
 
     def state(self) -> dict[str, Any]:
         """Plain arrays: one table of the readings in time, and one of the late ones."""
-        self._timely, self._late = ([_Table.joined(t)] if t else [] for t in (self._timely, self._late))
-        parts = [(t, False) for t in self._timely] + [(t, True) for t in self._late]
-        return {"parts": [(t.metric, _narrow(t.rows), late) for t, late in parts]}
+        return {"parts": [(rows[0], _narrow(rows[1:]), late) for rows, late in self._waiting.together()]}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take up a ``state()``."""
         for metric, table, late in state["parts"]:
             rows = tuple(map(_wide, table))
             self.add(metric, rows, np.full(len(rows[0]), late))
-
-
-@dataclass(frozen=True, slots=True)
-class _Table:
-    """Readings of several metrics: ``metric`` int16[n], ``rows`` as in `Rows`."""
-
-    metric: Metrics
-    rows: Rows
-
-    @property
-    def effective(self) -> Ints:
-        return self.rows[3]
-
-    def only(self, keep: Flags) -> _Table:
-        return _Table(self.metric[keep], tuple(column[keep] for column in self.rows))
-
-    def by_metric(self) -> Iterator[tuple[int, Rows]]:
-        """The metrics, ascending, and the rows of each in their order."""
-        order = np.argsort(self.metric, kind="stable")
-        metric, rows = self.metric[order], tuple(column[order] for column in self.rows)
-        cuts = np.flatnonzero(np.diff(metric)) + 1
-        for begin, end in pairwise([0, *cuts.tolist(), len(metric)] if len(metric) else []):
-            yield int(metric[begin]), tuple(column[begin:end] for column in rows)
-
-    @staticmethod
-    def joined(parts: list[_Table]) -> _Table:
-        if len(parts) == 1:
-            return parts[0]
-        columns = zip(*(part.rows for part in parts), strict=True)
-        rows = tuple(np.concatenate(column) for column in columns)
-        return _Table(np.concatenate([part.metric for part in parts]), rows)
 
 
 class ParkedStrays:
@@ -126,51 +71,94 @@ class ParkedStrays:
 
     def __init__(self) -> None:
         """Nothing parked."""
-        self._timely: list[Strays] = []
-        self._first = FINAL
-        self._late: list[Strays] = []
+        self._waiting = _Waiting(effective=2)
 
     def add(self, strays: Strays, late: Flags) -> None:
         """Park some; ``late`` bool[n]: those that take effect after the end of their slice."""
-        if late.any():
-            self._late.append(_strays(strays, late))
-            strays = _strays(strays, ~late)
-        if len(strays.ts):
-            self._timely.append(strays)
-            self._first = min(self._first, int(strays.effective.min()))
+        self._waiting.add((strays.cell, strays.ts, strays.effective), late)
 
     def take(self, until: int) -> Strays | None:
         """Those in time that take effect by an instant, no longer parked; None if there are none."""
-        if self._first > min(until, FINAL - 1):
-            return None
-        parked = _joined_strays(self._timely)
-        due = parked.effective <= until
-        self._timely = [] if due.all() else [_strays(parked, ~due)]
-        self._first = int(parked.effective[~due].min(initial=FINAL))
-        return _strays(parked, due)
+        found = self._waiting.take(until)
+        return None if found is None else Strays(*found)
 
     def take_late(self, at: int) -> Strays | None:
         """Late ones that take effect at a slice end, no longer parked; None if there are none."""
+        found = self._waiting.take_late(at)
+        return None if found is None else Strays(*found)
+
+    def state(self) -> list[Rows]:
+        """Plain arrays: cell, ts and effective of all, those in time and the late ones apart."""
+        return [rows for rows, _ in self._waiting.together()]
+
+
+class _Waiting:
+    """Rows in arrival order that take effect at instants of their own; late ones apart.
+
+    ``effective`` is the number of the column that says when; ``first`` the earliest of those in time, FINAL
+    if there are none.
+    """
+
+    def __init__(self, effective: int) -> None:
+        self._effective = effective
+        self.first = FINAL
+        self._timely: list[Rows] = []
+        self._late: list[Rows] = []
+
+    def add(self, rows: Rows, late: Flags) -> None:
+        if late.any():
+            self._late.append(_only(rows, late))
+            rows = _only(rows, ~late)
+        if len(rows[0]):
+            self._timely.append(rows)
+            self.first = min(self.first, int(rows[self._effective].min()))
+
+    def take(self, until: int) -> Rows | None:
+        if self.first > min(until, FINAL - 1):
+            return None
+        parked = _joined(self._timely)
+        due = parked[self._effective] <= until
+        self._timely = [] if due.all() else [_only(parked, ~due)]
+        self.first = int(parked[self._effective][~due].min(initial=FINAL))
+        return _only(parked, due)
+
+    def take_late(self, at: int) -> Rows | None:
         if not self._late:
             return None
-        parked = _joined_strays(self._late)
-        due = parked.effective == at
-        self._late = [] if due.all() else [_strays(parked, ~due)]
-        return _strays(parked, due) if due.any() else None
+        parked = _joined(self._late)
+        due = parked[self._effective] == at
+        self._late = [] if due.all() else [_only(parked, ~due)]
+        return _only(parked, due) if due.any() else None
 
-    def state(self) -> list[tuple[Ints, Ints, Ints]]:
-        """Plain arrays: cell, ts and effective of all, those in time and the late ones apart."""
-        self._timely, self._late = ([_joined_strays(s)] if s else [] for s in (self._timely, self._late))
-        return [(s.cell, s.ts, s.effective) for s in (*self._timely, *self._late)]
+    def boundaries(self, until: int) -> list[int]:
+        ends = (np.unique(rows[self._effective]) for rows in self._late)
+        return sorted({end for found in ends for end in found[found <= until].tolist()})
+
+    def together(self) -> list[tuple[Rows, bool]]:
+        """One table of all in time and one of all late ones, where there are any, and whether it is these."""
+        self._timely, self._late = ([_joined(t)] if t else [] for t in (self._timely, self._late))
+        return [*((rows, False) for rows in self._timely), *((rows, True) for rows in self._late)]
 
 
-def _strays(strays: Strays, keep: Flags) -> Strays:
-    return Strays(strays.cell[keep], strays.ts[keep], strays.effective[keep])
+def _only(rows: Rows, keep: Flags) -> Rows:
+    return tuple(column[keep] for column in rows)
 
 
-def _joined_strays(parts: list[Strays]) -> Strays:
-    columns = zip(*((s.cell, s.ts, s.effective) for s in parts), strict=True)
-    return Strays(*(np.concatenate(column) for column in columns))
+def _joined(parts: list[Rows]) -> Rows:
+    if len(parts) == 1:
+        return parts[0]
+    return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
+
+
+def _by_metric(rows: Rows | None) -> Iterator[tuple[int, Rows]]:
+    """The metrics, ascending, and the other columns of each in their order; the first column tells it."""
+    if rows is None:
+        return
+    order = np.argsort(rows[0], kind="stable")
+    metric, *others = (column[order] for column in rows)
+    cuts = np.flatnonzero(np.diff(metric)) + 1
+    for begin, end in pairwise([0, *cuts.tolist(), len(metric)]):
+        yield int(metric[begin]), tuple(column[begin:end] for column in others)
 
 
 def _narrow(rows: Rows) -> list[tuple[int, np.ndarray[Any, Any]]]:
