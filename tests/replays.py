@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,16 @@ COUNTS = (
 
 MORNING = START + 8 * 3_600_000
 """When the cities begin, ms."""
+
+
+def write_records(folder: Path, rows: Iterable[dict[str, Any]], sensors: Iterable[Iterable[Any]]) -> Path:
+    """Write readings and a registry, whose first row are the names of its columns, into a new folder."""
+    folder.mkdir(parents=True)
+    with (folder / "readings.jsonl").open("w") as file:
+        file.writelines(json.dumps(row) + "\n" for row in rows)
+    with (folder / "sensors.csv").open("w", newline="") as file:
+        csv.writer(file).writerows(sensors)
+    return folder
 
 
 def make_city(folder: Path, sensors: int, minutes: float, seed: int) -> Path:

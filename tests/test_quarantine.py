@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import subprocess
 import sys
@@ -20,7 +19,7 @@ from flows.live.run import Engine
 from flows.replay.replay_summary import Summary
 from flows.replay.replaying import ReplayOptions, replay
 from flows.scores.settings import ScoreSettings
-from tests.replays import ROOT, running_until, still_runs_after
+from tests.replays import ROOT, running_until, still_runs_after, write_records
 
 BEGIN = 1_772_380_800_000
 """2026-03-02 00:00 in Shanghai."""
@@ -61,14 +60,8 @@ def readings() -> list[dict[str, Any]]:
 
 
 def write(folder: Path, rows: list[dict[str, Any]]) -> Path:
-    folder.mkdir(parents=True)
-    with (folder / "readings.jsonl").open("w") as file:
-        file.writelines(json.dumps(row) + "\n" for row in rows)
-    with (folder / "sensors.csv").open("w", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(["sensor_id", "lon", "lat", "metric"])
-        table.writerows([f"tap-{tap}", place(tap), 30.6, "tap_pressure"] for tap in range(TAPS))
-    return folder
+    taps = ([f"tap-{tap}", place(tap), 30.6, "tap_pressure"] for tap in range(TAPS))
+    return write_records(folder, rows, [["sensor_id", "lon", "lat", "metric"], *taps])
 
 
 def run(city: Path, out: Path, **more: Any) -> Summary:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import tempfile
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from flows.replay.replaying import ReplayOptions, replay
 from flows.scores.settings import ScoreSettings
+from tests.replays import write_records
 
 BEGIN = 1_772_380_800_000
 """2026-03-02 00:00 in Shanghai."""
@@ -74,16 +74,11 @@ def place(sensor: int) -> float:
 
 def run(folder: Path, rows: list[dict[str, Any]], indicators: list[str], **more: Any) -> Path:
     """Replay rows as they come, into a folder."""
-    folder.mkdir(parents=True)
-    with (folder / "readings.jsonl").open("w") as file:
-        file.writelines(json.dumps(row) + "\n" for row in rows)
-    with (folder / "sensors.csv").open("w", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(["sensor_id", "lon", "lat", "department"])
-        table.writerows([f"s-{n}", place(n), 30.6, "三镇水务" if n % 2 else ""] for n in range(SENSORS))
+    sensors = ([f"s-{n}", place(n), 30.6, "三镇水务" if n % 2 else ""] for n in range(SENSORS))
+    write_records(folder, rows, [["sensor_id", "lon", "lat", "department"], *sensors])
     options: dict[str, Any] = {"indicators": indicators, "quarantine": ScoreSettings(), **more}
-    readings, sensors = [folder / "readings.jsonl"], folder / "sensors.csv"
-    replay(ReplayOptions(readings=readings, sensors=sensors, out=folder / "out", **options))
+    readings, registry = [folder / "readings.jsonl"], folder / "sensors.csv"
+    replay(ReplayOptions(readings=readings, sensors=registry, out=folder / "out", **options))
     return folder / "out"
 
 
