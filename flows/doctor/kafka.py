@@ -196,19 +196,8 @@ def _lost(settings: KafkaSettings, section: KafkaSection, known: Mapping[str, To
                 first = reader.range(place)[0]
                 if 0 <= offset < first:
                     gaps[place] = first - offset
-    except KafkaAwayError as error:
-        # A cluster that has just begun may not know yet where the group's offsets are.
-        yield skipped("kafka.lost", f"could not be asked for: {error}", f"无法查询：{error}")
-        return
-    except KafkaRefusedError as error:
-        yield wrong(
-            "kafka.lost",
-            (str(error), str(error)),
-            (
-                "give the user the rights Read and Describe on topics and group",
-                "为该用户授予主题与消费组的 Read、Describe 权限",
-            ),
-        )
+    except (KafkaAwayError, KafkaRefusedError) as error:
+        yield _untold(error)
         return
     if gaps:
         shown = ", ".join(f"{topic} [{number}]: {count:,}" for (topic, number), count in gaps.items())
@@ -225,6 +214,20 @@ def _lost(settings: KafkaSettings, section: KafkaSection, known: Mapping[str, To
         )
     else:
         yield ok("kafka.lost", "nothing was deleted unread", "没有消息在读取之前被删除")
+
+
+def _untold(error: KafkaAwayError | KafkaRefusedError) -> Finding:
+    """The group's offsets were not told: for want of rights, or since the cluster does not know them yet."""
+    if isinstance(error, KafkaRefusedError) and error.kind == "refused":
+        return wrong(
+            "kafka.lost",
+            (str(error), str(error)),
+            (
+                "give the user the rights Read and Describe on topics and group",
+                "为该用户授予主题与消费组的 Read、Describe 权限",
+            ),
+        )
+    return skipped("kafka.lost", f"could not be asked for: {error}", f"无法查询：{error}")
 
 
 def _clock(admin: KafkaAdmin, settings: KafkaSettings) -> Finding:

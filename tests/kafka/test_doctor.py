@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -20,7 +21,7 @@ from flows.doctor import kafka as doctor_kafka
 from flows.doctor import transactions as doctor_transactions
 from flows.doctor.host import FEW, LITTLE, folder_finding
 from sinks.kafka_reader import KafkaReader
-from sinks.kafka_types import KafkaRefusedError, Outgoing
+from sinks.kafka_types import KafkaAwayError, KafkaRefusedError, Outgoing
 from sinks.kafka_writer import KafkaWriter
 from sinks.redis_link import Command
 from sinks.redis_server import RedisServer
@@ -87,7 +88,7 @@ def healthy(real_kafka: Cluster, kept: str, city: Path, tmp_path: Path, names: d
 
 def _two_ports() -> int:
     """The first of two ports in a row that nobody listens on, outside of those that clients are given."""
-    for port in range(20_000, 30_000, 10):
+    for port in random.sample(range(20_000, 30_000, 10), 1000):
         try:
             with (
                 socket.create_server(("127.0.0.1", port)),
@@ -321,6 +322,28 @@ def test_messages_that_were_deleted_unread_are_counted(
     told = found(healthy, tmp_path, "--no-probe")
     assert state(told) == {"kafka.lost": "wrong"}
     assert f"{topic} [0]: 7" in told["kafka.lost"]["found"]["en"]
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (KafkaAwayError("it is silent"), {}),
+        (KafkaRefusedError("the coordinator has moved"), {}),
+        (KafkaRefusedError("no right to ask", "refused"), {"kafka.lost": "wrong"}),
+    ],
+)
+def test_offsets_that_are_not_told_are_a_fault_only_for_want_of_rights(
+    error: OSError,
+    expected: dict[str, str],
+    healthy: Options,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(KafkaReader, "committed", refuse)
+    assert state(found(healthy, tmp_path, "--no-probe")) == expected
 
 
 def test_clocks_that_differ_are_found(

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 from flows.replay.processes import free_ports
-from sinks.kafka_link import KafkaAdmin
+from sinks.kafka_link import Error, KafkaAdmin, kind_of
 from sinks.kafka_reader import KafkaReader
 from sinks.kafka_types import KafkaAwayError, KafkaRefusedError, KafkaSettings, Message, Outgoing, Place
 from sinks.kafka_writer import KafkaWriter
@@ -40,6 +40,11 @@ def read_until(reader: KafkaReader, reached: Callable[[], bool]) -> list[Message
         found += reader.read(1000, 0.1)
     assert reached()
     return found
+
+
+@pytest.mark.parametrize("name", ["NOT_COORDINATOR", "COORDINATOR_LOAD_IN_PROGRESS", "_WAIT_COORD"])
+def test_a_coordinator_that_is_still_being_chosen_is_away_and_refuses_nothing(name: str) -> None:
+    assert kind_of(Error(getattr(Error, name))) == "away"
 
 
 def test_messages_arrive_in_order_with_key_headers_and_stamp(kafka: Cluster) -> None:
