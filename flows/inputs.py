@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from flows.admission.cases import EventAdmission, FeedbackAdmission
-from flows.admission.guests import UNLIMITED
+from flows.admission.guests import NO_LIMITS, Limits
 from flows.admission.readings import ReadingAdmission
 from flows.admission.roll import Roll
 from flows.batches import FINAL
@@ -161,19 +161,30 @@ class InputFile:
 
 
 def door(  # noqa: PLR0913 - what a door knows
-    kind: Kind, city: City, roll: Roll, state: dict[str, Any] | None, *, enrols: bool, most: int = UNLIMITED
+    kind: Kind,
+    city: City,
+    roll: Roll,
+    state: dict[str, Any] | None,
+    *,
+    enrols: bool,
+    limits: Limits = NO_LIMITS,
 ) -> Door:
-    """The admission of one file, from a state on or new; one that ``enrols`` announces silent sensors.
-
-    There may be ``most`` series of sensors that are not registered.
-    """
+    """The admission of one file, from a state on or new; one that ``enrols`` announces silent sensors."""
     origin, plan = city.calendar.slice_origin, city.plan
     if kind == "readings":
         return ReadingAdmission(
-            plan.metrics, plan.slice_ms, city.grid, roll, origin, state=state, enrols=enrols, most=most
+            plan.metrics,
+            plan.slice_ms,
+            city.grid,
+            roll,
+            origin,
+            state=state,
+            enrols=enrols,
+            most=limits.series,
         )
     if kind == "events":
-        return EventAdmission(plan.metrics, plan.event_slice_ms, city.grid, origin, state=state)
+        slices, most = plan.event_slice_ms, limits.cases
+        return EventAdmission(plan.metrics, slices, city.grid, origin, state=state, most=most)
     return FeedbackAdmission(state=state)
 
 

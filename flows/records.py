@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
-from flows.admission.guests import UNLIMITED
+from flows.admission.guests import NO_LIMITS, Limits
 from flows.admission.readings import ReadingAdmission
 from flows.admission.roll import Roll
 from flows.batches import FINAL, ReadingBatch
@@ -97,8 +97,8 @@ class ReplayPart(StatefulSourcePartition[Item, bytes]):
         """The door of an input; that of the first readings speaks for the silent sensors of the registry."""
         kinds = [i.kind for i in self._settings.inputs]
         enrols = source.kind == "readings" and number == kinds.index("readings")
-        city, roll, most = self._settings.city, self._settings.roll, self._settings.most_series
-        return door(source.kind, city, roll, state and state["door"], enrols=enrols, most=most)
+        city, roll, limits = self._settings.city, self._settings.roll, self._settings.limits
+        return door(source.kind, city, roll, state and state["door"], enrols=enrols, limits=limits)
 
     def _file(self, source: Input, number: int, opened: Door, state: dict[str, Any] | None) -> InputFile:
         return InputFile(source, number, opened, state)
@@ -316,7 +316,7 @@ class ReplayPart(StatefulSourcePartition[Item, bytes]):
 
 @dataclass(frozen=True)
 class ReplaySource(FixedPartitionedSource[Item, bytes]):
-    """Files as a source of one part; each may bring ``most_series`` of sensors that are not registered."""
+    """Files as a source of one part; ``limits`` are those of each."""
 
     inputs: tuple[Input, ...]
     city: City
@@ -329,7 +329,7 @@ class ReplaySource(FixedPartitionedSource[Item, bytes]):
     speed: float | None = None
     durable: bool = False
     shown: int = BEFORE
-    most_series: int = UNLIMITED
+    limits: Limits = NO_LIMITS
 
     def list_parts(self) -> list[str]:
         """The one part."""

@@ -109,6 +109,7 @@ class Reason(StrEnum):
     TOO_LARGE = "too_large"
     BAD_TRANSITION = "bad_transition"
     TOO_MANY_SERIES = "too_many_series"
+    TOO_MANY_CASES = "too_many_cases"
 
 
 class Reading(msgspec.Struct, gc=False, omit_defaults=True):

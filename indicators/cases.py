@@ -18,6 +18,8 @@ from indicators.points import NOWHERE
 Ints = NDArray[np.int64]
 
 STATUS = {name: i for i, name in enumerate(STATUSES)}
+ENDED = (STATUS["closed"], STATUS["rejected"])
+"""What ends a case."""
 FOREVER = np.iinfo(np.int64).max
 SEVERITY_FACTOR = np.array([1.0, 1.0, 0.5, 0.25, 0.125])
 """The share of the default deadline by severity; 0 (never given) counts as 1: NOTES.md section 0."""
@@ -147,14 +149,23 @@ class TypeCases:
         return CasesAt(self, t)
 
     def forget(self, before: int) -> None:
-        """Drop the cases that ended (closed or rejected) and were last heard of before an instant."""
-        ended = (STATUS["closed"], STATUS["rejected"])
-        for number, row in list(self._rows.items()):
-            if len(row.ts) and row.ts.max() < before and np.isin(row.status, ended).any():
-                del self._rows[number]
-                self._number.pop(row.case)
-                self.cell[number] = -1
-                self._flat = None
+        """Drop the cases that ended (closed or rejected) and were last heard of before an instant.
+
+        Those that have no place here any more go too. The others are numbered anew, in the same order.
+        """
+        number, status, ts, _ = self.flat
+        heard, ended = np.full(self.n, -FOREVER, np.int64), np.zeros(self.n, bool)
+        np.maximum.at(heard, number, ts)
+        ended[number[np.isin(status, ENDED)]] = True
+        keep = (self.cell[: self.n] >= 0) & ~(ended & (heard < before))
+        if keep.all():
+            return
+        kept = np.flatnonzero(keep)
+        rows = [self._rows[number] for number in kept.tolist()]
+        self.n, self.cell, self.located = len(kept), self.cell[kept], self.located[kept]
+        self._rows = dict(enumerate(rows))
+        self._number = {row.case: number for number, row in enumerate(rows)}
+        self._flat = None
 
 
 class CasesAt:

@@ -149,7 +149,7 @@ class Shard:
         if plan.uses_counters and self.cells.n:
             return True
         return any(self.store(code).n for code in plan.metrics) or any(
-            self.type_cases(event).n for event in plan.events
+            self.type_cases(event).places for event in plan.events
         )
 
     def excerpt(self, plan: IndicatorPlan, cells: Ints, ends: Ints) -> Shard:
@@ -185,6 +185,6 @@ class Shard:
         self.counters.forget(to - COUNTERS_KEPT)
 
     def forget(self, until: int) -> None:
-        """Drop cases that ended long before an instant."""
+        """Drop cases that ended long before an instant, and those that lie in another shard now."""
         for cases in self.cases:
             cases.forget(until - CASES_KEPT)

@@ -15,7 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alerts.incidents import Act
+from flows.admission.case_roster import CaseRoster
 from flows.admission.future_hold import Columns, FutureHold, Passed
+from flows.admission.guests import UNLIMITED
 from flows.admission.partition_clock import NEVER, PartitionClock, effective
 from flows.admission.readings import VERSION, check_version, checked_slices
 from flows.admission.roll import wgs84
@@ -26,6 +28,7 @@ from flows.decoding.provenance import Admitted, Origin, Tally
 from flows.pieces import Filed
 from flows.wire import Reason, Status
 from geo.cells import CellSystem
+from indicators.cases import ENDED
 from indicators.metrics import Metrics
 
 STATUS_INDEX: dict[str, int] = {status: number for number, status in enumerate(get_args(Status))}
@@ -55,10 +58,11 @@ _WAITING = {
 class EventAdmission:
     """Judges the events of one source partition in arrival order.
 
-    Arguments and errors as for ``ReadingAdmission``; ``slice_ms`` is int64[len(metrics.events)].
+    Arguments and errors as for ``ReadingAdmission``; ``slice_ms`` is int64[len(metrics.events)], ``most`` how
+    many cases there may be: a record that would open another is refused.
     """
 
-    __slots__ = ("_cells", "_hold", "_metrics", "_origin", "_slice_ms", "tally")
+    __slots__ = ("_cells", "_hold", "_metrics", "_origin", "_roster", "_slice_ms", "tally")
 
     def __init__(  # noqa: PLR0913, PLR0917 - the settings of a partition, given once
         self,
@@ -69,14 +73,19 @@ class EventAdmission:
         max_disorder: int = 10_000,
         max_future: int = 300_000,
         state: Mapping[str, Any] | None = None,
+        *,
+        most: int = UNLIMITED,
     ) -> None:
         self._metrics, self._cells, self._origin = metrics, cells, origin_ms
         self._slice_ms = checked_slices(slice_ms, len(metrics.events))
+        self._roster = CaseRoster(most)
         clock = PartitionClock(max_disorder, max_future)
         if state is None:
             self._hold, self.tally = FutureHold(clock, _WAITING), Tally()
             return
         check_version(state)
+        if "roster" in state:
+            self._roster = CaseRoster.restore(most, state["roster"])
         self._hold = FutureHold.restore(clock, state["hold"])
         self.tally = Tally.restore(state["tally"])
 
@@ -131,6 +140,7 @@ class EventAdmission:
 
     def _settle(self, passed: Passed, rejects: list[Rejected], received: int) -> Admitted[CaseRecords]:
         rejects += passed.future
+        passed = self._enlisted(passed, rejects)
         c, disorder = passed.columns, self._hold.clock.max_disorder
         since = self.clock.since(passed.before)
         taken = effective(c["ts"], since, self._slice_ms[c["type"]], self._origin, disorder)
@@ -144,9 +154,21 @@ class EventAdmission:
         self.tally.reject(reject.reason for reject in rejects)
         return Admitted(batch, rejects, self.maximum, received, 0, late)
 
+    def _enlisted(self, passed: Passed, rejects: list[Rejected]) -> Passed:
+        """Those of known cases, and those for whose cases there is room."""
+        c = passed.columns
+        fits = self._roster.admit(c["case"], np.isin(c["status"], ENDED), c["ts"], passed.before)
+        rejects += passed.rejected(np.flatnonzero(~fits).tolist(), Reason.TOO_MANY_CASES)
+        return passed.kept(fits)
+
     def state(self) -> dict[str, Any]:
         """All that the judgement of later records depends on, as plain copied data."""
-        return {"version": VERSION, "hold": self._hold.state(), "tally": self.tally.state()}
+        return {
+            "version": VERSION,
+            "hold": self._hold.state(),
+            "tally": self.tally.state(),
+            "roster": self._roster.state(),
+        }
 
 
 @dataclass(frozen=True, slots=True)

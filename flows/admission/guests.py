@@ -17,6 +17,17 @@ TOO_MANY = -2
 """In place of a pair or a series: there are as many of guests as there may be."""
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one partition or file may bring: series of sensors that nobody registered, and cases."""
+
+    series: int = UNLIMITED
+    cases: int = UNLIMITED
+
+
+NO_LIMITS = Limits()
+
+
 @dataclass(slots=True)
 class Guests:
     """Pairs of sensor and metric, and series, of sensors that nobody registered; of each at most ``most``."""

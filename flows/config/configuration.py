@@ -190,6 +190,16 @@ class EngineSection(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
             250_000,
         ),
     ] = 250_000
+    max_cases: Annotated[
+        Count,
+        _about(
+            "Cases that one partition or file may bring; a record that would open one more is refused as "
+            "too_many_cases. One that ended makes room 60 days after it was last heard of.",
+            "单个分区或文件中的案件数上限；会新开更多案件的记录以 too_many_cases 拒收。"
+            "已结案件在最后一次消息 60 天后腾出名额。",
+            250_000,
+        ),
+    ] = 250_000
     idle_after: Annotated[
         Positive,
         _about(

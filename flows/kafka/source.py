@@ -172,8 +172,8 @@ class KafkaPart(LivePart):
         number = len(self._files)
         city, roll = self._live.city, self._roll
         enrols = place == (self._kafka.topics.get("readings"), 0)
-        most = self._live.most_series
-        opened = door(kind, city, roll, state and state["door"], enrols=enrols, most=most)
+        limits = self._live.limits
+        opened = door(kind, city, roll, state and state["door"], enrols=enrols, limits=limits)
         partition = KafkaPartition(kind, place, number, opened, self._station.feed, state, self._live.wall)
         self._files.append(partition)
         self._readers.append(self._routed(number))

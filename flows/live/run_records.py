@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from flows.admission.guests import Limits
 from flows.city import City
 from flows.config.configuration import Configuration
 from flows.config.kafka import KafkaSection, kafka_settings
@@ -94,7 +95,7 @@ class RecordSource:
             "clock": engine.clock,
             "idle_after": engine.idle_after,
             "max_future": engine.max_future,
-            "most_series": engine.max_series,
+            "limits": Limits(engine.max_series, engine.max_cases),
             "sensors": options.sensors,
             "stopped": self.stopped,
             "wall": self.wall,

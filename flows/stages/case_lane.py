@@ -2,7 +2,8 @@
 
 A case lies where its earliest record with coordinates lies; a late earlier record moves it and all its
 facts. Records are parked until the watermark passes the time at which they take effect, so the order in
-which partitions are read cannot show.
+which partitions are read cannot show. A case that has ended is forgotten once nothing was heard of it for as
+long as indicators ask for ended cases; what comes later begins it anew.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ import numpy as np
 
 from flows.batches import FINAL, CaseRecords
 from flows.pieces import BEFORE, CaseNotices, CasePiece, Clock, Clocks, PlacedCase, PlacedCases
-from indicators.cases import NO_PLACE, Place
+from indicators.calendar import DAY
+from indicators.cases import ENDED, NO_PLACE, Place
 from indicators.points import nanodegrees
+from indicators.shard import CASES_KEPT
 
 Record = tuple[int, int, int, int, int, int, int, int, int, int]
 """case, type, status, ts, effective, cell, severity, channel, longitude and latitude in 1e-9 degree"""
@@ -26,13 +29,24 @@ _WIDTH = 10
 
 @dataclass(slots=True)
 class _Case:
-    """What is known of one case."""
+    """What is known of one case; ``heard`` is the time of its latest transition."""
 
     type: int
     cell: int = -1
     located: int = FINAL
     place: Place = NO_PLACE
     transitions: set[tuple[int, int, int]] = field(default_factory=set)
+    heard: int = BEFORE
+    ended: bool = False
+
+    def add(self, ts: int, status: int, severity: int) -> None:
+        self.transitions.add((ts, status, severity))
+        self.heard = max(self.heard, ts)
+        self.ended |= status in ENDED
+
+    def forgotten(self, at: int) -> bool:
+        """Whether it counts for nothing any more at an instant."""
+        return self.ended and self.heard < at - CASES_KEPT
 
     def placed(self, case: int, effective: int, *, late: bool, cell: int) -> PlacedCase:
         rows = sorted(self.transitions)
@@ -72,6 +86,7 @@ class CaseLane:
         self._cases: dict[int, _Case] = {}
         self._parked: dict[int, list[Record]] = defaultdict(list)
         self._told = BEFORE
+        self._trimmed = BEFORE
 
     def take(self, pieces: Iterable[CasePiece]) -> list[tuple[str, PlacedCases]]:
         """Take pieces; act as far as the clocks allow."""
@@ -110,7 +125,15 @@ class CaseLane:
         if notices:
             table = np.array(notices, np.int64)
             told = CaseNotices(table[:, 0], table[:, 1], table[:, 2])
+        self._forget(clock.watermark)
         return [(lane, PlacedCases(self.name, clock, placed[lane], told)) for lane in self.lanes]
+
+    def _forget(self, until: int) -> None:
+        """Once a day of event time let go of what no record can find any more: each takes effect later."""
+        if until == FINAL or until - self._trimmed < DAY:
+            return
+        self._trimmed = until
+        self._cases = {case: known for case, known in self._cases.items() if not known.forgotten(until)}
 
     def _apply(
         self,
@@ -124,6 +147,8 @@ class CaseLane:
             by_case[record[0]].append(record)
         for case, own in sorted(by_case.items()):
             known = self._cases.setdefault(case, _Case(own[0][1]))
+            if known.forgotten(effective):
+                known = self._cases[case] = _Case(own[0][1])
             before = known.cell
             late = self._add(known, own)
             if late is not None:
@@ -141,7 +166,7 @@ class CaseLane:
         """Add transitions; the earliest time of late ones, if any."""
         late: list[int] = []
         for _, kind, status, ts, effective, cell, severity, channel, lon, lat in records:
-            known.transitions.add((ts, status, severity))
+            known.add(ts, status, severity)
             place = known.place
             if cell >= 0 and (ts, cell, lon, lat) < (
                 known.located,
@@ -185,7 +210,7 @@ class CaseLane:
         for key, kind, cell, located, *place in state["cases"].tolist():
             self._cases[key] = _Case(kind, cell, located, Place(*place))
         for key, ts, status, severity in state["transitions"].tolist():
-            self._cases[key].transitions.add((ts, status, severity))
+            self._cases[key].add(ts, status, severity)
         for row in state["parked"].tolist():
             self._parked[row[4]].append(tuple(row))
         for name, (maximum, limit) in state["clocks"].items():

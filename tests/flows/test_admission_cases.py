@@ -2,18 +2,22 @@
 
 import json
 import pickle
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from flows.admission.cases import STATUS_INDEX, EventAdmission, FeedbackAdmission
+from flows.admission.guests import UNLIMITED
 from flows.admission.stable_key import stable_key
 from flows.batches import CaseRecords, Rejected
 from flows.decoding.decode import decode_events, decode_feedback
-from flows.decoding.provenance import Admitted, Origin, json_records
+from flows.decoding.provenance import Admitted, Origin, Tally, json_records
 from geo.cells import BeidouGrid
 from indicators.metrics import Metrics
+from indicators.shard import CASES_KEPT
 
 METRICS, GRID = Metrics.load(), BeidouGrid()
 SLICES = np.full(len(METRICS.events), 60_000)
@@ -21,12 +25,12 @@ HOUR, DAY = 3_600_000, 86_400_000
 COLUMNS = ("case", "type", "status", "ts", "effective", "cell", "lon", "lat", "severity", "channel")
 
 
-def event(ts: int, name: str = "e1", kind: str = "ev_gas_leak", **more: object) -> dict[str, object]:
+def event(ts: int, name: str = "e1", kind: str = "ev_gas_leak", **more: object) -> dict[str, Any]:
     return {"event_id": name, "type": kind, "status": "reported", "ts": ts, **more}
 
 
-def door(state: dict[str, object] | None = None) -> EventAdmission:
-    return EventAdmission(METRICS, SLICES, GRID, 0, state=state)
+def door(state: dict[str, object] | None = None, most: int = UNLIMITED) -> EventAdmission:
+    return EventAdmission(METRICS, SLICES, GRID, 0, state=state, most=most)
 
 
 def offer(
@@ -113,19 +117,100 @@ def test_any_split_and_any_restart_give_the_same_records(times: list[int], data:
     assert told([*cuts, len(records)], records) == expected
 
 
-def told(cuts: list[int], records: list[dict[str, object]]) -> tuple[object, ...]:
+def told(
+    cuts: list[int], records: list[dict[str, object]], most: int = UNLIMITED
+) -> tuple[list[tuple[object, ...]], list[Rejected], Tally, int]:
     """All that comes out when records are cut there, with a restart after each batch."""
-    admission, batches, rejects, at = door(), list[tuple[object, ...]](), list[Rejected](), 0
+    admission, batches, rejects, at = door(most=most), list[tuple[object, ...]](), list[Rejected](), 0
     for cut in cuts:
         part = offer(admission, records[at:cut], at)
         at = cut
         batches += rows(part.batch)
         rejects += part.rejects
-        admission = door(pickle.loads(pickle.dumps(admission.state())))  # noqa: S301 - our own bytes
+        state = pickle.loads(pickle.dumps(admission.state()))  # noqa: S301 - our own bytes
+        admission = door(state, most)
     part = admission.finish()
     batches += rows(part.batch)
     rejects += part.rejects
     return batches, sorted(rejects, key=lambda r: r.offset), admission.tally, admission.maximum
+
+
+@dataclass
+class PlainCase:
+    """What a partition knows of one case."""
+
+    heard: int
+    ended: bool = False
+
+
+def let_in(records: list[dict[str, Any]], most: int) -> list[bool]:
+    """Which records pass, one at a time: known cases, and new ones while there is room."""
+    known, found, maximum, day = dict[object, PlainCase](), list[bool](), 0, 0
+    for record in records:
+        if maximum // DAY > day:
+            day = maximum // DAY
+            border = day * DAY - CASES_KEPT
+            known = {name: case for name, case in known.items() if not (case.ended and case.heard < border)}
+        name, ts = record["event_id"], record["ts"]
+        maximum = max(maximum, ts)
+        found.append(name in known or len(known) < most)
+        if found[-1]:
+            case = known.setdefault(name, PlainCase(ts))
+            case.heard = max(case.heard, ts)
+            case.ended |= record["status"] in {"closed", "rejected"}
+    return found
+
+
+steps = st.tuples(
+    st.sampled_from([0, 1, HOUR, 20 * DAY, 59 * DAY, 61 * DAY]),
+    st.sampled_from([0, 0, 0, 5_000, 70 * DAY]),
+    st.sampled_from(["reported", "accepted", "closed", "rejected", "feedback_good"]),
+    st.integers(0, 6),
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(drawn=st.lists(steps, max_size=30), most=st.integers(1, 4), data=st.data())
+def test_only_so_many_cases_are_opened_and_ended_ones_make_room(
+    drawn: list[tuple[int, int, str, int]], most: int, data: st.DataObject
+) -> None:
+    records, now = list[dict[str, Any]](), 100 * DAY
+    for step, behind, status, name in drawn:
+        now += step
+        records.append(event(now - behind, f"e{name}", status=status))
+    expected = let_in(records, most)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(records)), max_size=12)))
+    batches, rejects, tally, _ = told([*cuts, len(records)], records, most)
+    # Leaps of more than five minutes wait for witnesses: compare where nothing was taken for a stamp ahead.
+    assume(all(one.reason != "future_time" for one in rejects))
+    assert [one.reason for one in rejects] == ["too_many_cases"] * expected.count(False)
+    assert [one.offset for one in rejects] == [n for n, passed in enumerate(expected) if not passed]
+    assert [json.loads(one.raw) for one in rejects] == [records[one.offset] for one in rejects]
+    assert [row[3] for row in batches] == [r["ts"] for r, ok in zip(records, expected, strict=True) if ok]
+    assert tally.received == tally.accepted + len(rejects) == len(records)
+
+
+def test_a_flood_of_cases_leaves_nothing_behind_and_known_cases_go_on() -> None:
+    admission, sizes = door(most=100), []
+    offer(admission, [event(n, f"honest-{n}") for n in range(90)])
+    for turn in range(5):
+        flood = [event(100 + turn, f"made-up-{turn}-{n}") for n in range(1000)]
+        own = [event(101 + turn, f"honest-{n}", status="accepted") for n in range(90)]
+        got = offer(admission, [*flood, *own])
+        assert len(got.rejects) == (990 if turn == 0 else 1000)
+        assert got.batch.case[-90:].tolist() == [stable_key(f"honest-{n}") for n in range(90)]
+        sizes.append(len(pickle.dumps(admission.state())))
+    assert max(sizes) - sizes[0] < 100
+    assert admission.tally.received == admission.tally.accepted + admission.tally.rejected["too_many_cases"]
+
+
+def test_a_limit_that_was_lowered_lets_known_cases_go_on() -> None:
+    admission = door(most=10)
+    offer(admission, [event(n, f"e{n}") for n in range(10)])
+    again = door(admission.state(), most=3)
+    got = offer(again, [event(20, "new"), event(21, "e9")])
+    assert [one.reason for one in got.rejects] == ["too_many_cases"]
+    assert got.batch.case.tolist() == [stable_key("e9")]
 
 
 def test_feedback_is_counted_and_passed_on_and_repetitions_are_dropped() -> None:

@@ -15,6 +15,9 @@ from flows.admission.partition_clock import NEVER, effective
 from flows.batches import FINAL, CaseRecords
 from flows.pieces import MAX_DISORDER, CasePiece, Clock, PlacedCase, PlacedCases
 from flows.stages.case_lane import CaseLane
+from indicators.calendar import DAY
+from indicators.cases import ENDED
+from indicators.shard import CASES_KEPT
 
 SLICE = 60_000
 LANES = ["shard-00", "shard-01"]
@@ -192,6 +195,58 @@ def test_clocks_run_forward_and_nothing_is_sent_before_it_takes_effect(
     for row in rows:
         for _, piece in own.take([CasePiece(PART, Clock(row.maximum), records([row]))]):
             assert all(p.effective <= row.maximum - MAX_DISORDER for p in piece.cases)
+
+
+days = st.lists(
+    st.tuples(
+        st.integers(0, 2),
+        st.integers(0, 4),
+        st.sampled_from([0, 60_000, 30 * DAY, 61 * DAY]),
+        st.sampled_from([0, 0, 70_000, 40 * DAY, 90 * DAY]),
+        st.integers(-1, 3),
+        st.just(0),
+    ),
+    min_size=1,
+    max_size=15,
+)
+
+
+@given(drawn=days, cuts=cuts, restart=st.booleans())
+def test_an_ended_case_is_begun_anew_by_what_takes_effect_long_after(
+    drawn: list[Drawn], cuts: set[int], *, restart: bool
+) -> None:
+    rows = arrived(drawn)
+    known, steps = dict[int, list[Arrival]](), dict[tuple[int, int], set[tuple[int, int, int]]]()
+    for row in sorted(rows, key=lambda r: r.effective):
+        own = known.setdefault(row.case, [])
+        # What takes effect together is taken together.
+        if own and own[-1].effective < row.effective and gone(own, row.effective):
+            own.clear()
+        own.append(row)
+        steps[row.case, row.effective] = {(r.ts, r.status, r.severity) for r in own}
+    whole, split = run(rows, set()), run(rows, cuts, restart=restart)
+    assert split.placed == whole.placed
+    assert sorted(split.notices) == sorted(whole.notices)
+    for _, case, cell, _, effective_, _, told in whole.placed:
+        if cell != -1:
+            assert set(told) == steps[case, effective_]  # type: ignore[call-overload,index]
+
+
+def gone(rows: list[Arrival], at: int) -> bool:
+    return any(r.status in ENDED for r in rows) and max(r.ts for r in rows) < at - CASES_KEPT
+
+
+def test_forgotten_cases_free_their_memory() -> None:
+    own, sizes = lane(), []
+    for week in range(40):
+        now = 1_000_000 + week * 7 * DAY
+        rows = [
+            Arrival(week * 100 + n, status, now, 1, 0, now + 1, now) for n in range(100) for status in ENDED
+        ]
+        own.take([CasePiece(PART, Clock(now), records(rows))])
+        sizes.append(len(own.state()["cases"]))
+    assert sizes[:5] == [0, 100, 200, 300, 400]
+    assert max(sizes) == sizes[-1] == 100 * (CASES_KEPT // (7 * DAY))
 
 
 def test_a_case_without_any_place_is_counted_and_sent_nowhere() -> None:

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flows.admission.guests import Limits
 from flows.admission.partition_clock import NEVER, PartitionClock
 from flows.admission.roll import Roll
 from flows.inputs import Input
@@ -327,11 +328,26 @@ def test_a_file_that_does_not_only_grow_is_an_error_that_says_so(tmp_path: Path,
 
 def test_a_file_may_bring_only_so_many_series_that_nobody_registered(tmp_path: Path) -> None:
     path = tmp_path / "r.jsonl"
-    with part_of(path, wall=Wall(), most_series=2) as part:
+    with part_of(path, wall=Wall(), limits=Limits(series=2)) as part:
         add(path, *(reading(NOON + i, sensor=f"s-{i % 5}") for i in range(20)))
         drained(part)
         assert part.totals()["rejected"] == {"too_many_series": 12}
         assert part.totals()["readings"] == 8
+
+
+def test_a_file_may_open_only_so_many_cases(tmp_path: Path) -> None:
+    path = tmp_path / "e.jsonl"
+    known = {"type": "ev_gas_leak", "status": "reported", "lon": 114.3, "lat": 30.6}
+    lines = [json.dumps({"event_id": f"c-{i % 5}", "ts": NOON + i, **known}) + "\n" for i in range(20)]
+    with part_of(path, wall=Wall(), kinds="events", limits=Limits(cases=2)) as part:
+        add(path, *lines)
+        items = drained(part)
+        totals = part.totals()
+    assert totals["rejected"] == {"too_many_cases": 12}
+    assert totals["received"] == totals["accepted"] + 12 == 20
+    rejects = [one for item in items if item.step == "reject" for one in item.piece]
+    assert [one.raw.decode() + "\n" for one in rejects] == [line for i, line in enumerate(lines) if i % 5 > 1]
+    assert [one.offset for one in rejects] == [i for i in range(20) if i % 5 > 1]
 
 
 def test_a_registry_that_changes_is_taken_over(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -129,7 +129,7 @@ def test_any_text_is_a_time_or_a_value_error(text: str) -> None:
 def test_the_reasons_are_those_of_the_contract() -> None:
     contract = (
         "bad_json bad_field unknown_metric out_of_range unknown_location naive_time future_time too_late"
-        " too_large bad_transition too_many_series"
+        " too_large bad_transition too_many_series too_many_cases"
     )
     assert [reason.value for reason in Reason] == contract.split()
 

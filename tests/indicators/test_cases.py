@@ -145,12 +145,23 @@ def test_cases_put_again_from_a_snapshot_are_the_same(arrivals: list[Plain], t: 
 
 
 @given(arrivals=arrivals, before=instants)
-def test_only_ended_cases_not_heard_of_since_are_forgotten(arrivals: list[Plain], before: int) -> None:
+def test_only_ended_cases_not_heard_of_since_and_those_gone_elsewhere_are_forgotten(
+    arrivals: list[Plain], before: int
+) -> None:
     cases, latest = filled(arrivals)
     cases.forget(before)
     ended = {c.key for c in latest if {s for _, s, _ in c.steps} & {"closed", "rejected"}}
     quiet = {c.key for c in latest if max(t for t, _, _ in c.steps) < before}
-    assert {row.case for row in cases.rows()} == {c.key for c in latest} - (ended & quiet)
+    kept = [c for c in latest if c.cell >= 0 and c.key not in ended & quiet]
+    assert {row.case for row in cases.rows()} == {c.key for c in kept}
+    assert cases.n == len(kept)
+    assert cases.cell[: cases.n].tolist() == [c.cell for c in kept]
+    assert cases.keys(np.arange(cases.n)).tolist() == [c.key for c in kept]
+    for case in arrivals:
+        cases.put(case.row())
+    again, _ = filled([*kept, *arrivals])
+    assert cases.cell[: cases.n].tolist() == again.cell[: again.n].tolist()
+    assert cases.at(60).reported().tolist() == again.at(60).reported().tolist()
 
 
 def test_a_forgotten_case_that_is_heard_of_again_starts_anew() -> None:
