@@ -38,7 +38,10 @@ Reply = Any
 LOG = EventLog("redis")
 
 PASSWORD = "YIWANG_REDIS_PASSWORD"  # noqa: S105 - a name
-"""Variable of the environment with the password of the user that a URL names."""
+"""Variable of the environment with the password of the user that a URL names, else of `DEFAULT_USER`."""
+
+DEFAULT_USER = "default"
+"""Whose password ``requirepass`` of the server sets; where none is set, it takes any."""
 
 _CONNECT_SECONDS = 5.0
 _LONGEST_PAUSE = 2.0
@@ -156,7 +159,7 @@ class RedisLink:
             return self._exchange(connection, commands)
         except redis.AuthenticationError as error:
             self._drop()
-            message = f"{self.shown} refuses the login: {error}; correct user and password in its URL"
+            message = f"{self.shown} refuses the login: {error}; correct user and password, or {PASSWORD}"
             raise RedisError(message) from error
         except redis.exceptions.NoPermissionError as error:
             self._drop()
@@ -249,8 +252,9 @@ def _pool(url: str, patience: float | None) -> redis.ConnectionPool:
     }
     scheme = urlsplit(url).scheme
     parts = urlsplit(url)
-    if parts.username and not parts.password and (password := os.environ.get(PASSWORD)):
-        options["password"] = password
+    if not parts.password and (password := os.environ.get(PASSWORD)):
+        # What the URL says goes before these.
+        options |= {"username": DEFAULT_USER, "password": password}
     if scheme != "unix":
         options |= {
             "socket_connect_timeout": patience or _CONNECT_SECONDS,
@@ -276,7 +280,8 @@ def _sentinel_pool(url: str, options: dict[str, Any]) -> redis.ConnectionPool:
             f"{bare(url)!r} names no Sentinel service; write redis+sentinel://HOST:26379,HOST:26379/SERVICE/0"
         )
     user, _, password = login.partition(":")
-    options |= {"username": unquote(user) or None, "password": unquote(password) or options.get("password")}
+    options["username"] = unquote(user) or options.get("username")
+    options["password"] = unquote(password) or options.get("password")
     options["db"] = int(path[1]) if len(path) > 1 else 0
     guards = Sentinel(  # type: ignore[no-untyped-call]
         [(name, int(port)) for name, _, port in pairs], socket_connect_timeout=_CONNECT_SECONDS

@@ -236,8 +236,9 @@ class RedisSection(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     url: Annotated[
         str | None,
         _about(
-            "The server: redis://, rediss://, unix:// or sentinel; embedded starts one; without: none.",
-            "服务器地址；embedded 表示自带一个；缺省不用。",
+            "The server: redis://, rediss://, unix:// or sentinel; embedded starts one; without: none. "
+            "Its password is YIWANG_REDIS_PASSWORD of the environment.",
+            "服务器地址；embedded 表示自带一个；缺省不用。口令取自环境变量 YIWANG_REDIS_PASSWORD。",
             "redis://127.0.0.1:6379/0",
         ),
     ] = None

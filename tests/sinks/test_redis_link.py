@@ -113,6 +113,36 @@ def test_a_wrong_password_is_not_waited_for() -> None:
         RedisLink(f"redis://:wrong@127.0.0.1:{port}/0").send([("PING",)])
 
 
+@pytest.mark.parametrize("url", ["redis://{}", "redis://default@{}", "redis://:right@{}", "unix://{}"])
+def test_a_server_with_a_password_alone_is_reached_by_the_password_of_the_environment(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("YIWANG_REDIS_PASSWORD", "another" if ":right" in url else "right")
+    port = free_ports(1)[0]
+    with embedded_server(port, program=server_program(), options=("--requirepass", "right")) as server:
+        place = server.socket if url.startswith("unix") else f"127.0.0.1:{port}/0"
+        with RedisLink(url.format(place), patience=5) as link:
+            assert link.send([("SET", "a", 1), ("GET", "a")]) == [b"OK", b"1"]
+
+
+def test_a_server_with_a_password_alone_tells_of_a_wrong_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    port = free_ports(1)[0]
+    with embedded_server(port, program=server_program(), options=("--requirepass", "right")):
+        for word, message in (("mistaken", "refuses the login"), ("", "Authentication required")):
+            monkeypatch.setenv("YIWANG_REDIS_PASSWORD", word)
+            with pytest.raises(RedisError, match=message) as caught:
+                RedisLink(f"redis://127.0.0.1:{port}/0", patience=5).send([("PING",)])
+            assert "mistaken" not in str(caught.value)
+
+
+def test_a_password_in_the_environment_does_not_keep_us_from_a_server_without_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("YIWANG_REDIS_PASSWORD", "of another server")
+    with redis_server() as server, RedisLink(server.url, patience=5) as link:
+        assert link.send([("PING",)]) == [b"PONG"]
+
+
 @pytest.mark.parametrize(
     ("url", "message"),
     [
