@@ -21,6 +21,9 @@ Bools = NDArray[np.bool_]
 NEVER = np.iinfo(np.int64).min // 2
 """The time of what has not happened."""
 
+_NOT_YET = np.iinfo(np.int64).max
+"""Later than anything."""
+
 DOWN, UP = 0, 1
 _SIGNS = {"same": 0, "opposite": 1, "any": 2}
 
@@ -71,6 +74,20 @@ class Pairs:
     def at(self, places: NDArray[np.integer]) -> Pairs:
         """The pairs at some places."""
         return Pairs(*(getattr(self, name)[places] for name in self.__slots__))
+
+
+@dataclass(frozen=True, slots=True)
+class First:
+    """Who was first of each group, and when: int64 [groups], ``next`` when the next one was."""
+
+    at: Ints
+    who: Ints
+    next: Ints
+
+    def but(self, series: Ints, group: Ints) -> Ints:
+        """When the first of each ``group`` was that is not the ``series`` beside it: int64 [n]."""
+        found: Ints = np.where(self.who[group] == series, self.next[group], self.at[group])
+        return found
 
 
 def _among(values: Ints, some: Ints) -> Bools:
@@ -138,6 +155,25 @@ class Neighbours:
         """Of how many series of its group, but for itself, a flag [S] holds: int64 [S]."""
         count: Ints = np.bincount(self.group, weights=flag, minlength=self.groups).astype(np.int64)
         return count[self.group] - flag
+
+    def first(self, rows: Ints, at: Ints) -> First:
+        """The first of every group among some ``rows``, by a time [S] each.
+
+        >>> from indicators.metrics import Metrics
+        >>> two, bounds = np.array([1, 2]), np.array([0.0, 0.0])
+        >>> one = SensorSeries(two, two * 0, two * 0, bounds, bounds + 9)
+        >>> beside = Neighbours(one, CrossChecks.load(), tuple(Metrics.load().index))
+        >>> first = beside.first(np.array([0, 1]), np.array([70, 60]))
+        >>> first.but(np.array([0, 1]), beside.group).tolist()
+        [60, 70]
+        """
+        rows = rows[np.lexsort((rows, at[rows], self.group[rows]))]
+        groups, begin, count = np.unique(self.group[rows], return_index=True, return_counts=True)
+        found, who = np.full((2, self.groups), _NOT_YET), np.full(self.groups, -1, np.int64)
+        found[0, groups], who[groups] = at[rows[begin]], rows[begin]
+        several = count > 1
+        found[1, groups[several]] = at[rows[begin[several] + 1]]
+        return First(found[0], who, found[1])
 
     def devices_of_tile(self, rows: Ints) -> Ints:
         """How many different devices of each tile are among some series: int64 [tiles]."""

@@ -1,7 +1,8 @@
 """What others do while a sensor is suspected: who moves, departs or is restless as well, who stays calm.
 
 Others are the sensors of the metric in the same tile, and those of metrics that a rule names. A single move
-may be chance; that somebody stays away, or is restless as well, hardly is.
+may be chance; that somebody stays away, or became restless no later, hardly is. Who becomes restless long
+after has a reason of its own, for at most times somebody is, unless its readings go back and forth as well.
 """
 
 from __future__ import annotations
@@ -30,8 +31,8 @@ class Company:
     """What others do, by series [S]; 0 and no one for those that were not asked about.
 
     ``at`` when one last moved the same way, ``witness`` which device, ``rule`` by which; ``calm`` how many
-    stay at their baselines, ``away`` how many are away from theirs the same way, ``restless`` how many take
-    large steps as well; ``neighbours`` how many sensors of the metric there are in the tile.
+    stay at their baselines, ``away`` how many are away from theirs the same way, ``restless`` bool whether
+    one takes large steps for the same reason; ``neighbours`` how many sensors of the metric are in the tile.
     """
 
     at: Ints
@@ -39,13 +40,15 @@ class Company:
     rule: Ints
     calm: Ints
     away: Ints
-    restless: Ints
+    restless: Bools
     neighbours: Ints
 
 
 @dataclass(frozen=True, slots=True)
 class Onlookers:
     """All sensors as others see them at a step: signs, neighbours, traits, who is held to be faulty.
+
+    ``began`` is when the fault of each began, or its steps became large: int64 [S], epoch ms.
 
     Who is ``dead``, stuck or silent, is no witness; others that are faulty are none for being calm, but
     what two show alike is never the fault of one.
@@ -56,6 +59,7 @@ class Onlookers:
     traits: Ints
     faulty: Bools
     dead: Bools
+    began: Ints
     settings: JudgeSettings
 
     def company(self, asked: Bools, distance: Float32s, now: int) -> Company:
@@ -107,12 +111,18 @@ class Onlookers:
             _add_related(found, pairs.at(fitting), _by_group(beside, same), same)
         return found
 
-    def _restless(self, rows: Ints, pairs: Pairs, now: int) -> Ints:
-        """Others that take large steps too, of the metric or one that a rule names."""
-        some = self.signs.restless(now, self.settings.together) & ~self.dead
-        found = np.zeros(some.size, np.int64)
-        found[rows] = self.beside.others(some)[rows]
-        _add_related(found, pairs, _by_group(self.beside, some), some)
+    def _restless(self, rows: Ints, pairs: Pairs, now: int) -> Bools:
+        """Whether another, of the metric or one that a rule names, takes large steps for the same reason.
+
+        It does if it began before or soon after, a rule's lag being soon, or goes back and forth likewise.
+        """
+        signs, beside, soon = self.signs, self.beside, self.settings.together
+        some = np.flatnonzero(signs.restless(now, soon) & ~self.dead)
+        first = beside.first(some, np.where(signs.noisy(), NEVER, signs.rough_from()))
+        found = np.zeros(self.began.size, np.bool_)
+        found[rows] = first.but(rows, beside.group[rows]) <= self.began[rows] + soon
+        related = first.but(pairs.own, pairs.group) <= self.began[pairs.row] + np.maximum(pairs.lag, soon)
+        found[pairs.row[related]] = True
         return found
 
 

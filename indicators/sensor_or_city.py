@@ -118,10 +118,12 @@ class SensorOrCity:
         self.beside.remember(rows, distance[rows] > 0, slot_end)
         suspect = moved | (verdicts.kind >= Kind.SPIKE) | impossible | self.signs.noisy()
         held.seen[suspect] = slot_end
-        around = Onlookers(self.signs, self.beside, self._traits, held.faulty, held.dead, self.settings)
+        began = np.where(held.faulty, held.since, self.signs.rough_from())
+        faults = held.faulty, held.dead, began
+        around = Onlookers(self.signs, self.beside, self._traits, *faults, self.settings)
         company = around.company(suspect | held.faulty, distance, slot_end)
         held.event_at[suspect & (company.at >= slot_end - self.settings.together)] = slot_end
-        held.shared_at[suspect & (company.restless > 0)] = slot_end
+        held.shared_at[suspect & company.restless] = slot_end
         kind = self._kinds(suspect, verdicts, company, slot_end)
         step = Step(slot_end, suspect, present, kind, *self._looks(verdicts, suspect, slot_end))
         told = held.settle(step, self.signs, company, self.settings)

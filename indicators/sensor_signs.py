@@ -275,6 +275,10 @@ class SensorSigns:
         """When each series left its baseline in the direction in which it is away: int64 [S], epoch ms."""
         return np.where(self.departure > 0, self.above_since, self.below_since)
 
+    def rough_from(self) -> Ints:
+        """When the steps of each series became large, if they are: int64 [S], epoch ms."""
+        return np.minimum(self.rough_since, self.calm_at + 1)
+
     def noisy(self) -> Bools:
         """Whose steps have been large and back and forth for a while."""
         shape = self.turn <= ALTERNATING * np.maximum(self.energy, _LEAST)

@@ -149,7 +149,7 @@ class SensorStanding:
         for one, others in (
             (FaultKind.SPIKE, self.event_at == now),
             (FaultKind.DRIFT, company.away > 0),
-            (FaultKind.NOISE, company.restless > 0),
+            (FaultKind.NOISE, company.restless),
         ):
             np.copyto(shared, others, where=self.kind == one)
         return shared
@@ -172,7 +172,7 @@ def _began(kind: Kinds, signs: SensorSigns, now: int) -> Ints:
         (FaultKind.SILENT, signs.last_at + 1),
         (FaultKind.SPIKE, signs.first_spike),
         (FaultKind.DRIFT, np.minimum(signs.departed_since(), signs.near_at + 1)),
-        (FaultKind.NOISE, np.minimum(signs.rough_since, signs.calm_at + 1)),
+        (FaultKind.NOISE, signs.rough_from()),
     ):
         np.copyto(began, since, where=kind == one)
     return began

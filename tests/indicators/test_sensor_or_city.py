@@ -230,6 +230,44 @@ def test_noise_that_a_neighbour_shares_is_no_fault() -> None:
     assert faults(played(HOMES, values)) == []
 
 
+def climbing(values: Floats, home: int, since: int) -> None:
+    """Steps of a home become large, all in one direction, and its neighbours see it restless."""
+    steps = len(values) - since
+    values[since:, home] += 12.0 * np.arange(1, steps + 1)
+
+
+def noisy(first: int, *homes: int, steps: int = 900) -> Floats:
+    """Four homes; from ``first`` on the second one's readings go back and forth, and those of ``homes``."""
+    values = quiet(steps, 4, 228.0)
+    for home in (1, *homes):
+        values[first:, home] += np.random.default_rng(home).normal(0.0, 25.0, steps - first)
+    return values
+
+
+@pytest.mark.parametrize(
+    ("since", "expected"),
+    [(680, []), (700, []), (708, []), (730, [(FaultKind.NOISE, False)]), (760, [(FaultKind.NOISE, False)])],
+)
+def test_a_neighbour_that_becomes_restless_long_after_has_another_reason(
+    since: int, expected: list[tuple[FaultKind, bool]]
+) -> None:
+    values = noisy(700)
+    climbing(values, 2, since)
+    told = [row for row in played(HOMES, values[:830]) if row[1] == 1 and row[2] == What.FAULT]
+    assert [(kind, end) for _, _, _, kind, _, end in told] == expected
+
+
+def test_noise_is_none_after_all_if_a_neighbour_goes_back_and_forth_too_however_late() -> None:
+    values = noisy(700)
+    values[780:, 3] += np.random.default_rng(5).normal(0.0, 25.0, 120)
+    told = [row for row in played(HOMES, values) if row[1] == 1 and row[2] == What.FAULT]
+    assert [(kind, end) for _, _, _, kind, _, end in told] == [
+        (FaultKind.NOISE, False),
+        (FaultKind.NOISE, True),
+    ]
+    assert told[1][0] >= 780
+
+
 def test_who_was_shaken_is_not_judged_to_drift_for_a_week() -> None:
     """After a power cut the mean of an hour of the week is wrong for long, and the sensor is right."""
     week = 7 * 24 * 12
