@@ -55,6 +55,15 @@ EVENTS: dict[str, dict[Language, str]] = {
         "en": "control: these files are refused whole; what was in force stays so",
         "zh": "规则变更：整组文件不予采用，继续使用原有规则",
     },
+    "control.not_open": {
+        "en": "the control topic cannot be opened yet: {error}",
+        "zh": "控制主题暂时无法打开：{error}",
+    },
+    "control.trouble": {"en": "{topic}: {error}", "zh": "{topic}：{error}"},
+    "control.gap": {
+        "en": "{error}; going on with what is there, as [kafka] on_gap says",
+        "zh": "{error}；按 [kafka] on_gap 从现存消息继续",
+    },
     "kafka.trouble": {"en": "Kafka: {error}", "zh": "Kafka：{error}"},
     "kafka.refused": {"en": "Kafka refused: {error}", "zh": "Kafka 拒绝了请求：{error}"},
     "kafka.waiting": {

@@ -55,9 +55,15 @@ class KafkaSection(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     feedback: Annotated[str | None, said("Topic of the feedback.", "处置反馈主题。", "city.feedback.v1")] = (
         "city.feedback.v1"
     )
-    control: Annotated[str | None, said("Topic of the control records.", "控制主题。", "city.control.v1")] = (
-        None
-    )
+    control: Annotated[
+        str | None,
+        said(
+            "Topic of one partition whose messages change catalogue and thresholds while the engine runs, in "
+            "place of watching their files; without: none.",
+            "控制主题（单分区）：运行中以消息修改指标目录与阈值，取代对文件的监视；缺省不用。",
+            "city.control.v1",
+        ),
+    ] = None
     start: Annotated[
         Literal["earliest", "latest"],
         said(

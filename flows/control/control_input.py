@@ -65,21 +65,29 @@ class Changes:
     refused: int = 0
     told: int = BEFORE
 
+    def is_in_force(self, wanted: Change) -> bool:
+        """Whether files are those of the last change."""
+        return (wanted.catalogue, wanted.thresholds) == (self.last.catalogue, self.last.thresholds)
+
     def propose(self, wanted: Change, at: int) -> tuple[Change | None, list[str]]:
         """The change to tell the lanes, if files are others and right; else their faults.
 
         It takes effect at the first full minute after ``at`` and after all that was promised, ms.
         """
-        if (wanted.catalogue, wanted.thresholds) == (self.last.catalogue, self.last.thresholds):
+        if self.is_in_force(wanted):
             return None, []
         faults = faults_of(wanted, self.only)
         if faults:
             self.refused += 1
             return None, faults
+        return self.make(wanted, at), []
+
+    def make(self, wanted: Change, at: int) -> Change:
+        """The change to files that are known to be right."""
         after = max(at, self.told, self.last.effective)
         effective = (after // STEP + 1) * STEP
         self.last = replace(wanted, number=self.last.number + 1, effective=effective)
-        return self.last, []
+        return self.last
 
     def pieces(self, lanes: Sequence[str], until: int, changes: Sequence[Change] = ()) -> list[Item]:
         """Tell every lane of changes, and that none but these takes effect up to ``until``, ms."""

@@ -31,6 +31,7 @@ from flows.records import Item
 from flows.recovery.snapshots import freeze, thaw
 from flows.replay.failures import noted
 from indicators.catalogue import CatalogueError
+from sinks.kafka_types import Place
 from sinks.log import EventLog
 
 LOG = EventLog("control")
@@ -79,23 +80,32 @@ class Journal:
         self.path.unlink(missing_ok=True)
         self.add(base)
 
-    def add(self, change: Change) -> None:
-        """Write down a change; it is on disk when this returns."""
+    def add(self, change: Change, after: Place | None = None) -> None:
+        """Write down a change; it is on disk when this returns.
+
+        ``after``: the topic that it came from, and the offset of the message that comes next.
+        """
+        line = msgspec.to_builtins(change) | ({} if after is None else {"topic": after[0], "next": after[1]})
         before = self.path.read_bytes() if self.path.exists() else b""
         draft = self.path.with_suffix(".draft")
         with draft.open("wb") as file:
             # What a crash cut off is no line.
-            file.write(before[: before.rfind(b"\n") + 1] + msgspec.json.encode(change) + b"\n")
+            file.write(before[: before.rfind(b"\n") + 1] + msgspec.json.encode(line) + b"\n")
             file.flush()
             os.fsync(file.fileno())
         draft.replace(self.path)
 
     def read(self) -> list[Change]:
         """What the run began with, then its changes; what a crash cut off was told to nobody."""
-        if not self.path.exists():
-            return []
-        lines = self.path.read_bytes().split(b"\n")[:-1]
-        return [msgspec.json.decode(line, type=Change) for line in lines]
+        return [msgspec.json.decode(line, type=Change) for line in self._lines()]
+
+    def reached(self, topic: str) -> int:
+        """The offset after the last message of a topic that made a change, -1 where none did."""
+        lines = (msgspec.json.decode(line) for line in self._lines())
+        return max((line["next"] for line in lines if line.get("topic") == topic), default=-1)
+
+    def _lines(self) -> list[bytes]:
+        return self.path.read_bytes().split(b"\n")[:-1] if self.path.exists() else []
 
 
 def journal_of(recovery: Path | None) -> Journal | None:
@@ -142,12 +152,16 @@ class WatchPart(StatefulSourcePartition[Item, bytes]):
             self._ended = True
             return self.changes.pieces(self._source.lanes, FINAL)
         reached = self._source.reached()
-        if reached == BEFORE:
+        if reached == BEFORE or not self._ready():
             return []
         made = self._made()
         if made or reached >= self.changes.told + _PROMISE_EVERY:
             return self.changes.pieces(self._source.lanes, reached, made)
         return []
+
+    def _ready(self) -> bool:
+        """Whether it is known what is wanted, so that something can be promised."""
+        return True
 
     def _made(self) -> list[Change]:
         """Changes that were written down before a crash, or have come about since."""
@@ -155,6 +169,10 @@ class WatchPart(StatefulSourcePartition[Item, bytes]):
             due, self._due = self._due, []
             self.changes.last = due[-1]
             return due
+        return self._found()
+
+    def _found(self) -> list[Change]:
+        """What has come about since."""
         now = self._source.wall()
         if not self._source.hangup.asked and abs(now - self._looked) < LOOK_EVERY:
             return []
@@ -184,11 +202,14 @@ class WatchPart(StatefulSourcePartition[Item, bytes]):
             if asked:
                 LOG.info("control.unchanged")
         else:
-            if self._source.journal is not None:
-                self._source.journal.add(change)
-            at = datetime.fromtimestamp(change.effective / 1000, UTC).isoformat()
-            LOG.info("control.changed", number=change.number, at=at)
+            self._write_down(change)
         return change
+
+    def _write_down(self, change: Change, after: Place | None = None) -> None:
+        if self._source.journal is not None:
+            self._source.journal.add(change, after)
+        at = datetime.fromtimestamp(change.effective / 1000, UTC).isoformat()
+        LOG.info("control.changed", number=change.number, at=at)
 
     def _refuse(self, faults: Sequence[str]) -> None:
         for fault in faults:
@@ -204,8 +225,11 @@ class WatchPart(StatefulSourcePartition[Item, bytes]):
         """What is in force, and what was promised."""
         if self._source.journal is None:
             return b""
+        return freeze(CONTROL, self._state())
+
+    def _state(self) -> dict[str, Any]:
         changes = self.changes
-        return freeze(CONTROL, {"last": changes.last, "refused": changes.refused, "told": changes.told})
+        return {"last": changes.last, "refused": changes.refused, "told": changes.told}
 
 
 @dataclass(frozen=True)

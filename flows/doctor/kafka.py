@@ -68,6 +68,8 @@ def needs(config: Configuration) -> list[Need]:
         found += [Need(topic, "in", kind) for kind, topic in section.inputs().items()]
         if section.dead_letters:
             found += [Need(topic + DLQ, "letters", topic) for topic in section.inputs().values()]
+    if section.control:
+        found.append(Need(section.control, "in", "control"))
     found += [Need(topic, "out") for topic in (section.alerts, section.indicators) if topic]
     return found
 

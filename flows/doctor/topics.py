@@ -103,6 +103,15 @@ def _partitions(known: Known, there: list[Need], workers: int) -> Findings:
                 ("start the brokers that hold them", "启动持有这些分区的 broker"),
             )
         count = len(topic.leaders)
+        if need.of == "control" and count != 1:
+            yield wrong(
+                "kafka.partitions",
+                (f"{need.topic} has {count} partitions", f"{need.topic} 有 {count} 个分区"),
+                (
+                    "make a control topic of one partition: changes have an order",
+                    "控制主题须恰有一个分区，变更有先后之分",
+                ),
+            )
         if need.use != "in" or need.of != "readings":
             continue
         if count < workers:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from bytewax.dataflow import Dataflow
 
@@ -17,6 +18,7 @@ from flows.city import City
 from flows.city_flow import Ends, Tap, build
 from flows.config.configuration import Configuration
 from flows.config.kafka import kafka_settings
+from flows.control.control_topic import ControlTopic, control_reader
 from flows.control.control_watch import Hangup, Watched, journal_of
 from flows.control.editions import Editions
 from flows.control.no_control import NoControl
@@ -45,6 +47,7 @@ from indicators.durations import milliseconds
 from sinks.history import History
 from sinks.history_hours import HOUR
 from sinks.kafka_link import check
+from sinks.kafka_reader import KafkaReader
 from sinks.kafka_sink import SinkSettings
 from sinks.line_files import LineFiles, plain_line, reject_line
 from sinks.log import EventLog
@@ -147,7 +150,7 @@ class Engine:
             judges = options.quarantine is not None
             mirror = redis_taps(city, lanes.shards, settings, started, scored=scores, judged=judges)
             taps = (*mirror, *taps)
-        editions, control = self._control(options, city, lanes, figures)
+        editions, control = self._control(options, city, lanes, figures, stack)
         ends = Ends(
             records=self._records(options, city, lanes, figures).source(stack),
             control=control,
@@ -194,26 +197,36 @@ class Engine:
         )
 
     def _control(
-        self, options: ReplayOptions, city: City, lanes: Lanes, figures: EngineFigures
+        self, options: ReplayOptions, city: City, lanes: Lanes, figures: EngineFigures, stack: ExitStack
     ) -> tuple[Editions | None, Watched | NoControl]:
-        """The editions of a city that has files of its own, and the source that watches them."""
-        if options.catalogue is None and options.thresholds is None:
+        """The editions of a city that can change, and the source that tells of changes."""
+        topic = self.config.kafka.control
+        if options.catalogue is None and options.thresholds is None and not topic:
             return None, NoControl()
+        told: dict[str, Any] = {
+            "base": base(options),
+            "lanes": lanes.shards,
+            "catalogue": options.catalogue,
+            "thresholds": options.thresholds,
+            "reached": self._reached(options),
+            "stopped": self.stop,
+            "finished": lambda: bool(self.parts) and all(part.finished for part in self.parts),
+            "wall": self.wall,
+            "hangup": self.hangup,
+            "journal": journal_of(options.recovery),
+            "built": figures.control.append,
+        }
         editions = Editions(city, heard=[figures.take_over])
-        watched = Watched(
-            base(options),
-            lanes.shards,
-            options.catalogue,
-            options.thresholds,
-            self._reached(options),
-            self.stop,
-            lambda: bool(self.parts) and all(part.finished for part in self.parts),
-            self.wall,
-            self.hangup,
-            journal_of(options.recovery),
-            built=figures.control.append,
-        )
-        return editions, watched
+        return editions, self._control_topic(topic, told, stack) if topic else Watched(**told)
+
+    def _control_topic(self, topic: str, told: dict[str, Any], stack: ExitStack) -> ControlTopic:
+        section = self.config.kafka
+
+        def connect() -> KafkaReader:
+            reader = control_reader(kafka_settings(section, waiting=self.waits), section.group, topic)
+            return stack.enter_context(reader)
+
+        return ControlTopic(**told, topic=topic, on_gap=section.on_gap, connect=connect)
 
     def _reached(self, options: ReplayOptions) -> Callable[[], int]:
         """The greatest event time so far, ms; of all processes where there are several."""

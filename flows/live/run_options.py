@@ -39,6 +39,10 @@ def options_of(config: Configuration) -> ReplayOptions:
         raise ValueError(
             f"engine.workers: one process reads files, found {engine.workers}; give 1, or read from Kafka"
         )
+    if config.kafka.control and config.kafka.bootstrap_servers is None:
+        raise ValueError(
+            "kafka.control: a control topic needs brokers, found none; give kafka.bootstrap_servers"
+        )
     return ReplayOptions(
         out=Path(engine.out),
         sensors=_path(city.sensors),

@@ -228,6 +228,18 @@ def test_a_mistake_is_found_and_nothing_else(case: str, healthy: Options, tmp_pa
     assert state(told) == expected
 
 
+def test_a_control_topic_must_be_there_with_one_partition(
+    healthy: Options, kafka: Cluster, tmp_path: Path
+) -> None:
+    for topic, expected in (
+        (kafka.topic(1), {}),
+        (kafka.topic(2), {"kafka.partitions": "wrong"}),
+        ("nowhere", {"kafka.topics": "wrong"}),
+    ):
+        healthy["kafka"]["control"] = topic
+        assert state(found(healthy, tmp_path, "--no-probe")) == expected
+
+
 def test_a_broker_that_is_down_among_others_is_named(healthy: Options, tmp_path: Path) -> None:
     healthy["kafka"]["bootstrap_servers"] += ",127.0.0.1:1"
     told = found(healthy, tmp_path, "--no-probe")

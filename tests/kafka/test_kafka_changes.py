@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from flows.control.control_watch import Journal
 from flows.replay.replaying import replay
+from sinks.kafka_types import Outgoing
 from sinks.kafka_writer import KafkaWriter
 from tests.kafka.broker import Cluster
 from tests.kafka.city_topics import Topics, closed_by, dealt, same_alerts, same_values
@@ -85,8 +88,29 @@ def as_told(journal: Journal, work: Path) -> dict[str, Path]:
     return {"catalogue": work / "set-0", "control": path}
 
 
+@dataclass
+class Operator:
+    """Changes the catalogue of an engine: its files, or messages of a control topic."""
+
+    cluster: Cluster
+    own: Path
+    topic: str | None = None
+
+    def change(self, name: str, text: str) -> None:
+        (self.own / name).write_text(text)
+        if self.topic is not None:
+            files = {file.name: file.read_text() for file in self.own.glob("*.toml")}
+            self.tell({"catalogue": files})
+
+    def tell(self, message: dict[str, Any]) -> None:
+        with KafkaWriter(self.cluster.settings) as writer:
+            assert self.topic is not None
+            assert not writer.send([Outgoing(self.topic, json.dumps(message).encode())])
+
+
+@pytest.mark.parametrize("way", ["files", "topic"])
 def test_a_change_amid_records_is_the_same_change_in_all_processes(
-    city: Path, kafka: Cluster, tmp_path: Path
+    city: Path, kafka: Cluster, tmp_path: Path, way: str
 ) -> None:
     topics = Topics(kafka, PARTITIONS)
     topics.names |= {"events": "", "feedback": ""}
@@ -96,6 +120,8 @@ def test_a_change_amid_records_is_the_same_change_in_all_processes(
     options = {"clock": "source", "recovery": str(tmp_path / "state"), "lanes": 4, "idle_after": 60.0}
     config = topics.settings(city, tmp_path, **options)
     config.city.catalogue = str(own)
+    operator = Operator(kafka, own, kafka.topic(1) if way == "topic" else None)
+    config.kafka.control = operator.topic
     engine = LiveEngine(config, tmp_path)
     try:
         engine.start(2)
@@ -107,10 +133,15 @@ def test_a_change_amid_records_is_the_same_change_in_all_processes(
                 writer.send(list(topics.outgoing("readings", lines, 7)))
                 time.sleep(0.1)
                 if minute == MINUTES // 4:
-                    (own / "gas.toml").write_text(GAS)
+                    operator.change("gas.toml", GAS)
                 if minute == MINUTES // 2:
                     engine.until(lambda: "change 1 counts" in engine.said())
-                    (own / "rain.toml").write_text(RAIN.replace("sum(", "2 * sum("))
+                    if way == "topic":
+                        operator.tell({"catalogue": {"wrong.toml": GAS.replace("highest", "hihgest")}})
+                        engine.until(lambda: "offset 1: wrong.toml:11:12" in engine.said())
+                        engine.kill()
+                        engine.start(2)
+                    operator.change("rain.toml", RAIN.replace("sum(", "2 * sum("))
         engine.until(lambda: engine.has_read(PARTITIONS, 2))
         engine.rest(2)
         assert engine.stop() == 0, engine.said()
