@@ -18,6 +18,7 @@ from flows.config.file import ConfigurationError, load
 from flows.config.reference import example
 from flows.control.change import Change
 from flows.control.control_file import read_script
+from flows.control.control_topic import wanted_of
 from flows.wire import END_OF_TIME, parse_time
 from geo.area_file import read_areas
 from geo.cells import BeidouGrid, PolygonGrid
@@ -130,6 +131,17 @@ def filed(suffix: str, read: Callable[[Path], object], *errors: type[Exception])
 
 def _script(path: Path) -> object:
     return read_script(path, Change(0, 0))
+
+
+def control_message(text: bytes) -> str:
+    """A message of the control topic: its files are texts, whatever they say."""
+    try:
+        wanted = wanted_of(text, Change(0, 0))
+    except ValueError:
+        return "refused"
+    files = (*wanted.catalogue, *wanted.thresholds)
+    assert all(isinstance(word, str) for pair in files for word in pair)
+    return "accepted" if files else "nothing"
 
 
 def _polygon(kind: str, text: str, x: float, **more: object) -> dict[str, object]:
@@ -340,6 +352,13 @@ TARGETS = (
         ],
         (b'"ts":', b'"catalogue":', b"null", b"\n", b"..", b"/"),
         batch=4,
+    ),
+    Target(
+        "control_message",
+        each(control_message),
+        [b'{"catalogue": {"a.toml": "id = 1"}, "thresholds": null}', b'{"thresholds": {"n": ""}}'],
+        (b'"catalogue":', b'"thresholds":', b"null", b"{}", b"{", b'"'),
+        batch=16,
     ),
     Target(
         "time",
