@@ -74,6 +74,7 @@ class ValueFrame:
         score: float64[n], how unusual a value is, 0 to 1, NaN where it was not scored; None: nobody scores.
         low: float64[n], lower end of the band it was expected in, NaN for none; None as of ``score``.
         high: float64[n], the upper end.
+        sure: bool[n], whether enough stands behind a value for a level; None: nobody says.
 
     >>> frame = ValueFrame("air.aqi", 4, np.array([b"city"]), np.array([0, 0]), np.array([0, 3_600_000]),
     ...                    np.array([57.0, 58.0]), np.array([1, 1]), np.array([9, 8]), np.ones(2), 0, 0)
@@ -97,6 +98,7 @@ class ValueFrame:
     score: NDArray[np.float64] | None = None
     low: NDArray[np.float64] | None = None
     high: NDArray[np.float64] | None = None
+    sure: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.value)

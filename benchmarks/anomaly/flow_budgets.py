@@ -59,10 +59,15 @@ def spent(sensors: int, days: int = 28, seed: int = 5) -> list[FlowSpent]:
             out = folder / f"out-{budget:g}"
             options = ["--areas", str(folder / "areas.geojson"), "--out", str(out), "--no-progress"]
             yiwang("replay", *named, *options, "--anomaly", "--budget", f"{budget:g}")
-            raised = (one for one in lines(out / "anomalies.jsonl") if one["transition"] == "raised")
-            alarms = Counter(one["indicator"] for one in raised)
+            alarms = raised(out / "anomalies.jsonl")
             found.append(FlowSpent(budget, alarms, series_days(out / "indicators.parquet")))
     return found
+
+
+def raised(told: Path) -> Counter[str]:
+    """How many anomalies were raised, by indicator; a replay that finds none leaves no file."""
+    found = lines(told) if told.exists() else []
+    return Counter(one["indicator"] for one in found if one["transition"] == "raised")
 
 
 def series_days(values: Path) -> float:

@@ -29,7 +29,7 @@ _FIRST = 1_000
 
 _PER_ROW = (
     *("kind", "window_end", "value", "level", "n", "coverage"),
-    *("revision", "status", "row", "score", "low", "high"),
+    *("revision", "status", "row", "score", "low", "high", "sure"),
 )
 
 

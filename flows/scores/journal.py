@@ -86,7 +86,8 @@ class Journal:
         if k == _MEMORY:
             return packed(self.scores.state())
         joined, self._since = _joined(self._since), []
-        return packed([joined.ends, joined.at.astype(np.int32), joined.column.astype(np.int32), joined.value])
+        numbers = joined.at.astype(np.int32), joined.column.astype(np.int32)
+        return packed([joined.ends, *numbers, joined.value, joined.surely])
 
     def load(self, k: int, data: bytes) -> None:
         """Take up a blob; `recover` puts them to use."""
@@ -102,8 +103,8 @@ class Journal:
             self.scores.restore(memory)
         self.scores.ensure(series)
         for k in sorted(self._found):
-            ends, at, column, value = self._found.pop(k)
-            self.scores.advance(Values(ends, at.astype(np.int64), column.astype(np.int64), value))
+            ends, at, column, value, sure = self._found.pop(k)
+            self.scores.advance(Values(ends, at.astype(np.int64), column.astype(np.int64), value, sure))
 
 
 def _joined(parts: list[Values]) -> Values:
@@ -114,4 +115,5 @@ def _joined(parts: list[Values]) -> Values:
         np.concatenate([part.at + b for part, b in zip(parts, before[:-1], strict=True)]),
         np.concatenate([part.column for part in parts]),
         np.concatenate([part.value for part in parts]),
+        np.concatenate([part.surely for part in parts]),
     )

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from alerts.anomalies import Anomaly, AnomalyKind, Step, anomaly_id, digits
 from flows.batches import Ints
@@ -249,7 +250,8 @@ class ScoreLane:
             begin += len(frame)
         due = self.city.calendar.ends(after, reached, group.scores.hop_ms)
         at = np.searchsorted(due, ends[first])
-        return first, Values(due, at, column[first], value[first])
+        sure = np.concatenate([np.empty(0, np.bool_), *map(_sure, frames)])
+        return first, Values(due, at, column[first], value[first], sure[first])
 
     def _advance(self, group: _Group, values: Values) -> Scored:
         group.scores.ensure(len(group.roster))
@@ -335,6 +337,10 @@ def _meaning(indicator: Indicator) -> tuple[Any, ...]:
     rules: tuple[Any, ...] = (indicator.lowest, indicator.merge, indicator.min_coverage, entry.unit)
     rules += (entry.anomaly, entry.anomaly_least)
     return repr(indicator.formula.value), indicator.window_ms, indicator.hop_ms, rules
+
+
+def _sure(frame: ValueFrame) -> NDArray[np.bool_]:
+    return np.ones(len(frame), np.bool_) if frame.sure is None else frame.sure
 
 
 def _column(frames: list[ValueFrame], name: str) -> Ints:

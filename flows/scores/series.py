@@ -21,19 +21,34 @@ from indicators.detector_state import DetectorState
 from indicators.detector_tail import REST
 
 Floats32 = NDArray[np.float32]
+Bools = NDArray[np.bool_]
 
 _LEAST_ROOM = 256
 _GROWTH = 1.5
 
+_TOLD = ("open", "told", "seq", "sure")
+
+_USUALLY = np.float32(0.5)
+"""Share of the values of a series behind which enough must stand for its silence to say anything."""
+
 
 @dataclass(frozen=True, slots=True)
 class Values:
-    """Values of consecutive window ends: ``ends`` [E]; of m rows the place in ``ends``, column and value."""
+    """Values of consecutive window ends: ``ends`` [E]; of m rows the place in ``ends``, column and value.
+
+    ``sure`` bool [m]: whether enough stands behind a value for anything to be told; None: behind all.
+    """
 
     ends: Ints
     at: Ints
     column: Ints
     value: Floats
+    sure: Bools | None = None
+
+    @property
+    def surely(self) -> Bools:
+        """``sure`` of every row."""
+        return np.ones(len(self.value), np.bool_) if self.sure is None else self.sure
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +106,7 @@ class SeriesScores:
         open: int64 [S], window end at which the anomaly of a series was raised, -1 for none.
         told: int8 [S], kind that was told of it last.
         seq: int32 [S], lines told of it.
+        sure: float32 [S], share of its values of late behind which enough stood.
         tune: number of series -> how they are scored; asked whenever there are others than before.
     """
 
@@ -103,6 +119,7 @@ class SeriesScores:
     open: Ints = field(default_factory=lambda: np.empty(0, np.int64))
     told: NDArray[np.int8] = field(default_factory=lambda: np.empty(0, np.int8))
     seq: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
+    sure: Floats32 = field(default_factory=lambda: np.empty(0, np.float32))
 
     def __post_init__(self) -> None:
         """A detector without series."""
@@ -128,12 +145,14 @@ class SeriesScores:
         self.open = np.concatenate((self.open, np.full(more, -1, np.int64)))
         self.told = np.concatenate((self.told, np.zeros(more, np.int8)))
         self.seq = np.concatenate((self.seq, np.zeros(more, np.int32)))
+        self.sure = np.concatenate((self.sure, np.zeros(more, np.float32)))
         self.n, self._tuned = n, None
 
     def keep(self, columns: Ints) -> None:
         """Forget all series but these, which are numbered anew in their order."""
         self._detector.state = self._room = self._detector.state.take(columns)
-        self.open, self.told, self.seq = self.open[columns], self.told[columns], self.seq[columns]
+        self.open, self.told = self.open[columns], self.told[columns]
+        self.seq, self.sure = self.seq[columns], self.sure[columns]
         self.n, self._tuned = len(columns), None
 
     def advance(self, values: Values) -> Scored:
@@ -145,7 +164,7 @@ class SeriesScores:
         scored = Scored(np.zeros(m, np.float32), np.full(m, np.nan), np.full(m, np.nan), [])
         order = np.argsort(values.at, kind="stable")
         cuts = np.searchsorted(values.at[order], np.arange(len(values.ends) + 1))
-        readings = np.empty(self.n)
+        readings, surely = np.empty(self.n), values.surely
         if self._tuned is None or len(self._tuned.least) != self.n:
             self._tuned = self.tune(self.n)
         self._detector.weights = self._tuned.weights
@@ -155,17 +174,31 @@ class SeriesScores:
             readings.fill(np.nan)
             readings[columns] = values.value[rows]
             verdicts = self._detector.update(readings, self.slot(end))
+            little = np.abs(readings - verdicts.baseline) < self._tuned.least
+            telling = self._enough(columns, surely[rows]) & ~little
             scored.score[rows] = verdicts.score[columns]
             scored.low[rows], scored.high[rows] = verdicts.low[columns], verdicts.high[columns]
-            scored.marked.extend(self._mark(end, readings, verdicts, self._tuned.least))
+            scored.marked.extend(self._mark(end, readings, verdicts, telling))
         if len(values.ends):
             self.last = int(values.ends[-1])
         return scored
 
-    def _mark(self, end: int, readings: Floats, verdicts: Verdicts, least: Floats) -> Iterator[Marked]:
-        """What is to be told at a window end; remembers it. A silence is never too little."""
-        little = np.abs(readings - verdicts.baseline) < least
-        raised = verdicts.alarm & (self.open < 0) & ~little
+    def _enough(self, columns: Ints, surely: Bools) -> Bools:
+        """Of which series what this window shows may be told: bool [S].
+
+        Behind a value enough must stand for a level; a silence is something where that is usually so, for
+        windows that a case or two fall into now and then are empty by chance.
+        """
+        known = self._detector.state.count[columns]
+        weight = 1.0 / np.clip(known, 1, self._detector.settings.alarming)
+        self.sure[columns] += weight.astype(np.float32) * (surely - self.sure[columns])
+        enough: Bools = self.sure >= _USUALLY
+        enough[columns] = surely
+        return enough
+
+    def _mark(self, end: int, readings: Floats, verdicts: Verdicts, telling: Bools) -> Iterator[Marked]:
+        """What is to be told at a window end, of series of which anything may be; remembers it."""
+        raised = verdicts.alarm & (self.open < 0) & telling
         going = self.open >= 0
         if not (raised.any() or going.any()):
             return
@@ -185,12 +218,13 @@ class SeriesScores:
 
     def state(self) -> dict[str, Any]:
         """Everything but ``last`` as plain copied arrays."""
-        told = {"open": self.open.copy(), "told": self.told.copy(), "seq": self.seq.copy()}
+        told = {name: getattr(self, name).copy() for name in _TOLD}
         return {"detector": self._detector.arrays(), **told}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take up a ``state()``."""
         self._detector.restore(state["detector"])
         self._room = self._detector.state
-        self.open, self.told, self.seq = (state[name].copy() for name in ("open", "told", "seq"))
+        for name in _TOLD:
+            setattr(self, name, state[name].copy())
         self.n = len(self.open)

@@ -326,6 +326,7 @@ class Publisher:
                 revision=emitted.revision[t, a],
                 status=_status(value, None if judged.warming is None else judged.warming[t, a]),
                 row=areas[a],
+                sure=judged.allowed[t, a],
             )
         )
 

@@ -45,25 +45,36 @@ def values(rng: np.random.Generator, steps: int, areas: int) -> np.ndarray:
     return found
 
 
-def frame(indicator: str, ends: Ints, value: np.ndarray, revision: int = 0) -> ValueFrame:
+def frame(
+    indicator: str, ends: Ints, value: np.ndarray, revision: int = 0, sure: np.ndarray | None = None
+) -> ValueFrame:
     """The rows of some window ends [T] of all areas [T, A]; areas are numbered as in the columns."""
     t, a = np.nonzero(np.isfinite(value))
     names = np.array([f"N49E0B26{n:03d}".encode() for n in range(value.shape[1])])
     n, ones = len(t), np.ones(len(t))
     levels, counts = np.zeros(n, np.uint8), np.ones(n, np.int64)
-    return ValueFrame(indicator, 0, names, a, ends[t], value[t, a], levels, counts, ones, revision, 0, a)
+    enough = None if sure is None else sure[t, a]
+    rows = (ends[t], value[t, a], levels, counts, ones, revision, 0, a)
+    return ValueFrame(indicator, 0, names, a, *rows, sure=enough)
 
 
 def moves(until: int) -> Moves:
     return Moves("shard-00", Clock(until + MAX_DISORDER))
 
 
-def played(lane: ScoreLane, found: np.ndarray, cuts: Sequence[int]) -> list[ScoredPiece]:
-    """What a lane makes of values [steps, indicators, areas] that come in turns, cut at some steps."""
+def played(
+    lane: ScoreLane, found: np.ndarray, cuts: Sequence[int], sure: np.ndarray | None = None
+) -> list[ScoredPiece]:
+    """What a lane makes of values [steps, indicators, areas] that come in turns, cut at some steps.
+
+    ``sure`` [steps, areas]: behind which values of the first indicator enough stands.
+    """
     done = []
     for begin, end in zip([0, *cuts], [*cuts, len(found)], strict=True):
         ends = START + HOP * np.arange(begin + 1, end + 1)
         frames = [frame(name, ends, found[begin:end, i]) for i, name in enumerate(INDICATORS)]
+        if sure is not None:
+            frames[0] = frame(INDICATORS[0], ends, found[begin:end, 0], sure=sure[begin:end])
         late = frame(INDICATORS[0], ends, found[begin:end, 0] * 100, revision=1)
         done += lane.take([*frames, late, moves(START + HOP * end)])
     return done
@@ -165,6 +176,36 @@ def reworded(**keys: Any) -> City:
     return replace(CITY, plan=Plan(replace(catalogue, indicators=indicators), CITY.plan.metrics))
 
 
+def of_area(done: Sequence[ScoredPiece], indicator: int, area: int, word: str = "") -> list[str]:
+    """What is told of an indicator in an area, of one kind of anomaly."""
+    who = INDICATORS[indicator], f"N49E0B26{area:03d}"
+    found = (one for piece in done for one in piece.anomalies if (one.indicator, one.area) == who)
+    return [str(one) for one in found if word in one.anomaly]
+
+
+@settings(max_examples=8, deadline=None, phases=[Phase.generate])
+@given(st.integers(0, 5), st.lists(st.sampled_from([0.0, 0.3, 0.7, 1.0]), min_size=5, max_size=5))
+def test_where_too_little_stands_behind_values_nothing_is_told_and_scores_stay_as_they_are(
+    seed: int, share: list[float]
+) -> None:
+    """Enough stands behind a ``share`` of an area's values; area 0 jumps in the end, 1 falls silent."""
+    rng = np.random.default_rng(seed)
+    found = values(rng, 1_200, 5)[:, None, :].repeat(2, axis=1)
+    sure = rng.random((1_200, 5)) < share
+    sure[-10:] &= np.array(share) == 1.0
+    whole = played(ScoreLane(CITY, ScoreSettings(budget=1.0)), found, [])
+    part = played(ScoreLane(CITY, ScoreSettings(budget=1.0)), found, [], sure)
+    assert scores(part) == scores(whole)
+    for area, one in enumerate(share):
+        assert of_area(part, 1, area) == of_area(whole, 1, area)
+        if one == 1.0:
+            assert of_area(part, 0, area) == of_area(whole, 0, area)
+    assert of_area(whole, 0, 0, "spike")
+    assert bool(of_area(part, 0, 0, "spike")) == (share[0] == 1.0)
+    assert of_area(whole, 0, 1, "silence")
+    assert bool(of_area(part, 0, 1, "silence")) == (share[1] > 0.5)
+
+
 def test_an_anomaly_that_is_over_is_cleared() -> None:
     found = values(np.random.default_rng(3), 1_200, 5)
     found[-10:, 0] -= 40.0
@@ -193,14 +234,16 @@ def test_a_lane_that_is_recovered_goes_on_with_equal_scores(
     often: bool,  # noqa: FBT001 - of hypothesis
 ) -> None:
     found = values(np.random.default_rng(7), 700, 4)[:, None, :].repeat(2, axis=1)
-    whole = played(ScoreLane(CITY, ScoreSettings()), found, [])
+    sure = np.random.default_rng(8).random((700, 4)) < [0.0, 0.5, 0.9, 1.0]
+    whole = played(ScoreLane(CITY, ScoreSettings()), found, [], sure)
     cold = ColdStore(tmp_path_factory.mktemp("cold") / "scores.sqlite")
     lane, done = ScoreLane(CITY, ScoreSettings(), journal=True), []
     for seq, (begin, end) in enumerate(zip([0, *cuts], [*cuts, 700], strict=True), start=1):
         part = np.full_like(found, np.nan)
         part[begin:end] = found[begin:end]
         ends = START + HOP * np.arange(begin + 1, end + 1)
-        frames = [frame(name, ends, part[begin:end, i]) for i, name in enumerate(INDICATORS)]
+        frames = [frame(INDICATORS[0], ends, part[begin:end, 0], sure=sure[begin:end])]
+        frames.append(frame(INDICATORS[1], ends, part[begin:end, 1]))
         done += lane.take([*frames, moves(START + HOP * end)])
         if often and seq == 2:
             for journal in lane.journals().values():
