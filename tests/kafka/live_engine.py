@@ -20,6 +20,9 @@ import msgspec
 
 from flows.config.configuration import Configuration
 from flows.config.file import toml
+from flows.live.run import Engine
+from flows.live.run_totals import RunSummary
+from tests.kafka.city_topics import Topics
 
 _STILL = 4
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,6 +34,20 @@ def toml_of(config: Configuration) -> str:
     for section, options in msgspec.to_builtins(config).items():
         lines += [f"[{section}]", *(f"{k} = {toml(v)}" for k, v in options.items() if v is not None)]
     return "\n".join(lines) + "\n"
+
+
+def run_until_read(engine: Engine, topics: Topics) -> RunSummary:
+    """Run an engine in this process until the brokers say that all has been read."""
+    wanted = topics.partitions * sum(map(bool, topics.names.values()))
+
+    def wall() -> float:
+        partitions = [file for part in engine.parts for file in part.files]
+        if len(partitions) == wanted and all(part.settled for part in engine.parts):
+            engine.stop.ask()
+        return time.time()
+
+    engine.wall = wall
+    return engine.run()
 
 
 def _room_for_ports() -> int:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import time
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from flows.live.run import Engine
-from flows.live.run_totals import RunSummary
 from flows.replay.replaying import replay
 from tests.kafka.broker import Cluster
 from tests.kafka.city_topics import Topics, closed_by, dealt, same_alerts, same_values
-from tests.kafka.live_engine import LiveEngine
+from tests.kafka.live_engine import LiveEngine, run_until_read
 from tests.replays import make_city, replay_options
 
 PARTITIONS = 4
@@ -49,20 +47,6 @@ def whole(city: Path, topics: Topics, tmp_path_factory: pytest.TempPathFactory) 
     options.readings[:], options.events[:] = files["readings"], files["events"]
     replay(options)
     return out
-
-
-def run_until_read(engine: Engine, topics: Topics) -> RunSummary:
-    """Run until the brokers say that all has been read."""
-    wanted = PARTITIONS * sum(map(bool, topics.names.values()))
-
-    def wall() -> float:
-        partitions = [file for part in engine.parts for file in part.files]
-        if len(partitions) == wanted and all(part.settled for part in engine.parts):
-            engine.stop.ask()
-        return time.time()
-
-    engine.wall = wall
-    return engine.run()
 
 
 @pytest.mark.parametrize("lanes", [1, 4])
