@@ -118,15 +118,26 @@ def test_one_process_keeps_apart_what_a_replay_does(
     same_alerts(tmp_path, whole)
 
 
+def told_of(engine: LiveEngine, workers: int) -> float:
+    """How many faults of sensors its processes have told of since they were started."""
+    found = engine.metrics(workers)
+    return sum(value for name, value in found.items() if name.startswith("yiwang_sensor_faults_total"))
+
+
 @pytest.mark.slow
-def test_two_processes_keep_the_same_apart_and_publish_what_that_changes(
+def test_two_processes_one_of_which_dies_keep_the_same_apart_and_publish_what_that_changes(
     city: Path, topics: Topics, whole: Path, tmp_path: Path, kafka: Cluster
 ) -> None:
     alerts, indicators = kafka.topic(2), kafka.topic(2)
     config = configured(topics, city, tmp_path, alerts=alerts, indicators=indicators)
+    config.engine.recovery, config.engine.snapshot_every = str(tmp_path / "state"), 2.0
+    config.engine.pace = 15_000.0
     engine = LiveEngine(config, tmp_path)
     try:
         engine.start(2)
+        engine.until(lambda: told_of(engine, 2) > 0 and engine.has_points(2, 2))
+        engine.kill_one()
+        engine.until(lambda: "all processes are started again" in engine.said())
         engine.until(lambda: engine.has_read(PARTITIONS * sum(map(bool, topics.names.values())), 2))
         engine.rest(2)
         assert engine.stop() == 0, engine.said()
