@@ -7,23 +7,44 @@ were expected to report from the city's beginning on, and the areas above it nee
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from flows.batches import FINAL, Ints
-from flows.pieces import MAX_DISORDER, Clock, Clocks
+from flows.pieces import BEFORE, MAX_DISORDER, Clock, Clocks
+
+
+@dataclass(frozen=True, slots=True)
+class Ticks:
+    """Where slices may end: every ``length`` ms from ``origin`` on.
+
+    >>> Ticks(60_000).next(Clock(100_000)), Ticks(60_000).next(Clock(130_000))
+    (120000, 180000)
+    """
+
+    length: int
+    origin: int = 0
+
+    def next(self, clock: Clock) -> int:
+        """The earliest time at which a record that is still to come in time can take effect, ms."""
+        past = clock.watermark
+        if past in {FINAL, BEFORE}:
+            return past
+        return past + self.length - (past - self.origin) % self.length
 
 
 class Beginning:
     """The earliest time at which a record in time takes effect.
 
     >>> import numpy as np
-    >>> beginning = Beginning()
+    >>> beginning = Beginning(Ticks(60_000))
     >>> beginning.note(np.array([70_000, 5_000]), np.array([120_000, 120_000]), 60_000)
-    >>> beginning.known(Clock(100_000)) == FINAL, beginning.known(Clock(130_000))
+    >>> beginning.known(Clock(60_000)) == FINAL, beginning.known(Clock(70_000))
     (True, 120000)
     """
 
-    def __init__(self, first: int = FINAL, since: int = FINAL) -> None:
+    def __init__(self, ticks: Ticks, first: int = FINAL, since: int = FINAL) -> None:
+        self._ticks = ticks
         self.first = first
         self.since = since
         """The flow's first watermark: the least one of its partitions after their first record."""
@@ -42,7 +63,7 @@ class Beginning:
 
     def known(self, clock: Clock) -> int:
         """The beginning if no record to come can be before it, else FINAL."""
-        self._settled = self._settled or clock.watermark >= self.first
+        self._settled = self._settled or self._ticks.next(clock) >= self.first
         return self.first if self._settled else FINAL
 
 
@@ -51,7 +72,7 @@ class Beginnings:
 
     It is known when no part can have a record before the earliest that was named.
 
-    >>> heard = Beginnings(["records-00", "records-01"])
+    >>> heard = Beginnings(["records-00", "records-01"], Ticks(60_000))
     >>> heard.hear("records-00", Clock(130_000), begin=120_000, since=0)
     >>> heard.known() is None
     True
@@ -60,8 +81,9 @@ class Beginnings:
     (120000, 0)
     """
 
-    def __init__(self, senders: Iterable[str]) -> None:
+    def __init__(self, senders: Iterable[str], ticks: Ticks) -> None:
         """``senders``: names of all source parts."""
+        self._ticks = ticks
         self._clocks = Clocks(senders)
         self._begin = self._since = FINAL
 
@@ -72,7 +94,7 @@ class Beginnings:
 
     def known(self) -> tuple[int, int] | None:
         """The beginning and the flow's first watermark, if they are known."""
-        if self._begin == FINAL or self._clocks.least.watermark < self._begin:
+        if self._begin == FINAL or self._ticks.next(self._clocks.least) < self._begin:
             return None
         return self._begin, self._since
 

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from alerts.thresholds import Thresholds
+from flows.beginning import Ticks
 from geo.areas import Areas
 from geo.cells import CellSystem
 from indicators.calendar import Calendar
@@ -43,6 +44,11 @@ class City:
     def beginning(self) -> Plan:
         """The plan the run began with."""
         return self.first or self.plan
+
+    @property
+    def ticks(self) -> Ticks:
+        """When records may take effect."""
+        return Ticks(self.beginning.tick_ms, self.calendar.slice_origin)
 
     @cached_property
     def _steps(self) -> dict[int, tuple[int, ...]]:

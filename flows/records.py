@@ -74,7 +74,7 @@ class ReplayPart(StatefulSourcePartition[Item, bytes]):
             for i, (source, state) in enumerate(zip(settings.inputs, states, strict=True))
         ]
         self._readers = [self._routed(i) for i in range(len(self._files))]
-        self._beginning = Beginning()
+        self._beginning = Beginning(settings.city.ticks)
         self._heard: set[int] = set()
         self._pace = Pace(settings.speed, after=settings.shown)
         self._wait = 0.0
@@ -109,7 +109,7 @@ class ReplayPart(StatefulSourcePartition[Item, bytes]):
         for file in self._files:
             if isinstance(file.door, ReadingAdmission):
                 file.door.announce_again()
-        self._beginning = Beginning(resume["begin"], resume["since"])
+        self._beginning = Beginning(self._settings.city.ticks, resume["begin"], resume["since"])
         self._heard = set(resume["heard"])
         self._told, self._finished = resume["told"], resume["finished"]
         self._started -= resume["spent"]

@@ -160,7 +160,7 @@ class ShardShell(StatefulBatchLogic[Item, Item, Any]):
         self._seq = 0
         # Until the city's beginning is known, nothing may be judged: when a lane acts would show.
         self._held: list[ShardPiece | PlacedCases | ControlPiece | OrdersPiece] = []
-        self._beginnings = Beginnings(run.sources)
+        self._beginnings = Beginnings(run.sources, run.city.ticks)
         if snapshot:
             state = thaw(snapshot)
             self._lane = self._built(state["name"])

@@ -132,12 +132,13 @@ class ShardLane:
         change, out = begun or (None, Published())
         final = clock.maximum == FINAL
         until = min(clock.watermark, clock.limit)
-        if until < self.begin and not final:
-            # Nothing can have ended; only changes before the first window lead here.
-            return out, self._piece(clock, change)
         early = self._judged_early(until, clock.maximum)
         above = self.early.areas(early)
         frames: list[AreaFrame] = []
+        if until < self.begin and not final:
+            # No window can have ended.
+            self._close(until, early, clock.maximum + 1, out)
+            return out, replace(self._piece(clock, change), early=above)
         self.intake.take_timely(until)
         for at in self.intake.boundaries(clock.watermark):
             self.intake.take_cases(at - 1)
