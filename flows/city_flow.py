@@ -1,9 +1,9 @@
 """The dataflow of a city.
 
-    records ─┬─────────────────────────────▶ rejects_out
-             ├▶ to_cases ─▶ cases ─┐
-             └▶ to_shards ─────────┴▶ shards ─┬▶ to_areas ─▶ areas ─┬▶ values_out
-    control ─▶ (to_cases, to_shards)          ├─────────────────────┘
+    records, ┬─────────────────────────────▶ rejects_out
+    control, ├▶ to_cases ─▶ cases ─┐
+    feedback └▶ to_shards ─────────┴▶ shards ─┬▶ to_areas ─▶ areas ─┬▶ values_out
+                                              ├─────────────────────┘
                                               └▶ to_incidents ─▶ incidents ─▶ alerts_out, incidents_out
 
 Step ids are frozen (``STEPS``): the engine finds a step's state by its id, and a renamed step silently
@@ -19,16 +19,14 @@ from typing import Any, Literal
 import bytewax.operators as op
 from bytewax.dataflow import Dataflow
 from bytewax.dataflow import Stream as Flowing
-from bytewax.inputs import Source
 from bytewax.operators import KeyedStream
 from bytewax.outputs import Sink
 
+from flows.joint_source import JointSource, Parts
 from flows.records import Item
 
 STEPS = (
     "records",
-    "control",
-    "inputs",
     "to_rejects",
     "to_cases",
     "cases",
@@ -88,14 +86,14 @@ class Ends:
     Without a sink for ``anomalies`` nothing is scored, without one for ``faults`` no sensor is judged.
     """
 
-    records: Source[Item]
-    control: Source[Item]
+    records: Parts
+    control: Parts
     rejects: Sink[Any]
     values: Sink[Any]
     alerts: Sink[Any]
     incidents: Sink[Any]
     taps: tuple[Tap, ...] = ()
-    feedback: Source[Item] | None = None
+    feedback: Parts | None = None
     anomalies: Sink[Any] | None = None
     faults: Sink[Any] | None = None
 
@@ -160,10 +158,8 @@ def _watched(ends: Ends, steps: Steps, inputs: Flowing[Item]) -> list[KeyedStrea
 def build(ends: Ends, steps: Steps) -> Dataflow:
     """The graph; nothing runs yet."""
     flow = Dataflow("city")
-    records = op.input("records", flow, ends.records)  # Item
-    control = op.input("control", flow, ends.control)  # Item
-    more = [] if ends.feedback is None else [op.input("feedback_live", flow, ends.feedback)]
-    inputs = op.merge("inputs", records, control, *more)
+    more = [] if ends.feedback is None else [ends.feedback]
+    inputs = op.input("records", flow, JointSource(ends.records, ends.control, *more))  # Item
     rejects = op.flat_map_batch("to_rejects", inputs, _refused)  # (part, [Rejected])
     to_cases = op.flat_map_batch("to_cases", inputs, _for("case"))  # (case lane, CasePiece)
     placed = op.stateful_batch("cases", to_cases, steps.cases)  # (case lane, Item)
