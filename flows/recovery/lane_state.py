@@ -1,7 +1,7 @@
 """A shard lane's state: the hot part as plain arrays for the snapshot, the cold part as rows on disk.
 
-Hot: who the series are and what they said last, cases, counters, levels, clocks, and what is parked. Cold:
-the readings of all slices.
+Hot: who the series are and what they said last, cases, counters, levels, clocks, and late records that are
+parked. Cold: the readings of all slices, and bundles of those that have not taken effect.
 """
 
 from __future__ import annotations
@@ -17,13 +17,16 @@ from flows.stages.shard_lane import ShardLane
 from indicators.cases import CaseRow
 from indicators.shard import Shard
 
-VERSION = 2
+VERSION = 3
+_PARKED = -1
+"""The shelf of the readings that are parked."""
 
 
 def save(lane: ShardLane, cold: ColdStore, seq: int) -> dict[str, Any]:
     """The hot state; changed slices go to ``cold`` under ``seq`` first."""
     shard = lane.shard
-    COSTS.cold += cold.write(seq, shelves(shard))
+    lane.intake.parked.bundle()
+    COSTS.cold += cold.write(seq, shelves(lane))
     return {
         "version": VERSION,
         "seq": seq,
@@ -35,7 +38,7 @@ def save(lane: ShardLane, cold: ColdStore, seq: int) -> dict[str, Any]:
         "cells": shard.cells.code.copy(),
         "stores": {store.kind.code: store.state() for store in shard.stores if store.n},
         "further": {key: store.state() for key, store in shard.further.items()},
-        "slices": sum(len(shelf.kept) for shelf in shelves(shard).values()),
+        "slices": sum(len(shelf.kept) for shelf in shelves(lane).values()),
         "cases": [
             (kind, row.case, row.cell, row.located, row.status, row.ts, row.severity, row.place)
             for kind, cases in enumerate(shard.cases)
@@ -54,11 +57,12 @@ def save(lane: ShardLane, cold: ColdStore, seq: int) -> dict[str, Any]:
     }
 
 
-def shelves(shard: Shard) -> dict[int, Shelf]:
-    """What of a shard goes to disk: slices and closed steps of all stores, by lasting numbers."""
+def shelves(lane: ShardLane) -> dict[int, Shelf]:
+    """What of a lane goes to disk, by lasting numbers: slices and closed steps of stores, what is parked."""
+    shard = lane.shard
     width = len(shard.stores)
     stores = {(metric, 0): store for metric, store in enumerate(shard.stores)} | shard.further
-    found: dict[int, Shelf] = {}
+    found: dict[int, Shelf] = {_PARKED: lane.intake.parked}
     for (metric, stock), store in stores.items():
         found[2 * width * stock + metric] = store.ring
         if store.ring.tier is not None:
@@ -78,7 +82,8 @@ def load(lane: ShardLane, cold: ColdStore, state: dict[str, Any]) -> None:
     if state["change"] is not None:
         lane.renew(state["change"], state["stocks"], dict(state["begun"]))
     lane.ahead = list(state["ahead"])
-    _load_shard(lane.shard, cold, state)
+    _load_shard(lane.shard, state)
+    cold.refill(state["seq"], shelves(lane), state["slices"], "slices")
     lane.intake.restore(state["intake"])
     lane.early.restore(state["early"])
     lane.restore_publisher(state["publisher"])
@@ -103,13 +108,12 @@ def _check(lane: ShardLane, state: dict[str, Any]) -> None:
         )
 
 
-def _load_shard(shard: Shard, cold: ColdStore, state: dict[str, Any]) -> None:
+def _load_shard(shard: Shard, state: dict[str, Any]) -> None:
     shard.cells.restore(state["cells"])
     for code, columns in state["stores"].items():
         shard.store(code).restore(columns)
     for key, columns in state["further"].items():
         shard.further[key].restore(columns)
-    cold.refill(state["seq"], shelves(shard), state["slices"], "slices")
     for kind, *columns in state["cases"]:
         shard.cases[kind].put(CaseRow(*columns))
     for cases, places in zip(shard.cases, state["places"], strict=True):

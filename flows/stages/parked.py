@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from flows.batches import FINAL, Ints, Strays
+from flows.recovery.snapshots import packed, thaw
 
 Metrics = np.ndarray[Any, np.dtype[np.int16]]
 Flags = np.ndarray[Any, np.dtype[np.bool_]]
+Table = list[tuple[int, np.ndarray[Any, Any]]]
 Rows = tuple[Ints, ...]
 """Columns; of readings: series, ts, value, effective, and what else is known, such as when each came."""
 
@@ -20,11 +22,19 @@ class ParkedReadings:
     """Readings of one shard lane in arrival order; late ones apart.
 
     They lie as they came, all metrics together: many small turns cost no more than a few large ones.
+
+    Those in time can be kept on disk from one recovery point to the next, as a shelf of the cold store: what
+    came between two points is a bundle that does not change any more, so that a point costs what came since
+    the last one, not all that waits.
+
+    Attributes:
+        changed: the bundles that are not on disk.
     """
 
     def __init__(self) -> None:
         """Nothing parked."""
         self._waiting = _Waiting(effective=4)
+        self.changed: set[int] = set()
 
     def add(self, metric: int | Metrics, rows: Rows, late: Flags) -> None:
         """Park readings, of one metric or each of its own; ``late`` bool[n]."""
@@ -53,14 +63,34 @@ class ParkedReadings:
         return list(_by_metric(self._waiting.take_late(at)))
 
     def state(self) -> dict[str, Any]:
-        """Plain arrays: one table of the readings in time, and one of the late ones."""
-        return {"parts": [(rows[0], _narrow(rows[1:]), late) for rows, late in self._waiting.together()]}
+        """Plain arrays: one table of the readings in time, and one of the late ones; without bundles."""
+        return {"parts": [(*_narrow(rows), late) for rows, late in self._waiting.loose()]}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take up a ``state()``."""
         for metric, table, late in state["parts"]:
-            rows = tuple(map(_wide, table))
-            self.add(metric, rows, np.full(len(rows[0]), late))
+            rows = _wide(metric, table)
+            self.add(metric, rows[1:], np.full(len(metric), late))
+
+    # -- bundles -------------------------------------------------------------------------------------
+
+    @property
+    def kept(self) -> Mapping[int, Rows]:
+        """The bundles by number, in the order in which they came."""
+        return self._waiting.bundles
+
+    def bundle(self) -> None:
+        """Make a bundle of the readings in time that have come since the last one."""
+        made = self._waiting.bundle()
+        self.changed = (self.changed & self.kept.keys()) | ({made} if made is not None else set())
+
+    def dump(self, k: int) -> bytes:
+        """A bundle as bytes."""
+        return packed(_narrow(self.kept[k]))
+
+    def load(self, k: int, data: bytes) -> None:
+        """Take up a bundle that was dumped."""
+        self._waiting.take_up(k, _wide(*thaw(data)))
 
 
 class ParkedStrays:
@@ -96,12 +126,14 @@ class _Waiting:
     """Rows in arrival order that take effect at instants of their own; late ones apart.
 
     ``effective`` is the number of the column that says when; ``first`` the earliest of those in time, FINAL
-    if there are none.
+    if there are none; ``bundles`` those in time that came before the others.
     """
 
     def __init__(self, effective: int) -> None:
         self._effective = effective
         self.first = FINAL
+        self.bundles: dict[int, Rows] = {}
+        self._next = 0
         self._timely: list[Rows] = []
         self._late: list[Rows] = []
 
@@ -116,8 +148,9 @@ class _Waiting:
     def take(self, until: int) -> Rows | None:
         if self.first > min(until, FINAL - 1):
             return None
-        parked = _joined(self._timely)
+        parked = _joined(self._all())
         due = parked[self._effective] <= until
+        self.bundles.clear()
         self._timely = [] if due.all() else [_only(parked, ~due)]
         self.first = int(parked[self._effective][~due].min(initial=FINAL))
         return _only(parked, due)
@@ -134,10 +167,30 @@ class _Waiting:
         ends = (np.unique(rows[self._effective]) for rows in self._late)
         return sorted({end for found in ends for end in found[found <= until].tolist()})
 
-    def together(self) -> list[tuple[Rows, bool]]:
-        """One table of all in time and one of all late ones, where there are any, and whether it is these."""
+    def _all(self) -> list[Rows]:
+        return [*self.bundles.values(), *self._timely]
+
+    def loose(self) -> list[tuple[Rows, bool]]:
+        """One table of those in time in no bundle and one of late ones, where there are any; which it is."""
         self._timely, self._late = ([_joined(t)] if t else [] for t in (self._timely, self._late))
         return [*((rows, False) for rows in self._timely), *((rows, True) for rows in self._late)]
+
+    def together(self) -> list[tuple[Rows, bool]]:
+        """All there is, those in time first, and whether they are late."""
+        return [*((rows, False) for rows in self.bundles.values()), *self.loose()]
+
+    def bundle(self) -> int | None:
+        """Make one of those in time that are in none; its number, None if there are none."""
+        if not self._timely:
+            return None
+        self.bundles[self._next] = _joined(self._timely)
+        self._timely, self._next = [], self._next + 1
+        return self._next - 1
+
+    def take_up(self, number: int, rows: Rows) -> None:
+        self.bundles = dict(sorted([*self.bundles.items(), (number, rows)]))
+        self._next = max(self._next, number + 1)
+        self.first = min(self.first, int(rows[self._effective].min()))
 
 
 def _only(rows: Rows, keep: Flags) -> Rows:
@@ -161,16 +214,15 @@ def _by_metric(rows: Rows | None) -> Iterator[tuple[int, Rows]]:
         yield int(metric[begin]), tuple(column[begin:end] for column in others)
 
 
-def _narrow(rows: Rows) -> list[tuple[int, np.ndarray[Any, Any]]]:
+def _narrow(rows: Rows) -> tuple[Ints, Table]:
     """Columns as the least number and what is above it, in four bytes where that fits: half the pause."""
     found = []
-    for column in rows:
+    for column in rows[1:]:
         least, most = int(column.min()), int(column.max())
         kind = np.uint32 if most - least <= np.iinfo(np.uint32).max else np.int64
         found.append((least, (column - least).astype(kind)))
-    return found
+    return rows[0], found
 
 
-def _wide(column: tuple[int, np.ndarray[Any, Any]]) -> Ints:
-    least, above = column
-    return above.astype(np.int64) + least
+def _wide(metric: Ints, table: Table) -> Rows:
+    return metric, *(above.astype(np.int64) + least for least, above in table)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import copy
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from flows.batches import FINAL, Strays
+from flows.recovery.cold_store import ColdStore
 from flows.stages.parked import ParkedReadings, ParkedStrays, Rows
 
 METRICS = 3
@@ -43,10 +48,13 @@ def test_all_of_a_metric_are_found_those_in_time_first(batches: list[list[Parked
         assert (listed(found) if found else []) == both
 
 
-def filled(batches: list[list[Parked]]) -> ParkedReadings:
+def filled(batches: list[list[Parked]], every: int = 2) -> ParkedReadings:
+    """All parked, those of every so many batches in a bundle."""
     parked = ParkedReadings()
-    for batch in batches:
+    for number, batch in enumerate(batches):
         add(parked, batch)
+        if number % every == every - 1:
+            parked.bundle()
     return parked
 
 
@@ -88,11 +96,15 @@ def test_late_readings_are_taken_at_their_slice_end_in_order_of_arrival(batches:
 
 @given(batches=batches, until=st.integers(0, 20))
 def test_a_snapshot_holds_what_is_still_parked(batches: list[list[Parked]], until: int) -> None:
-    parked = filled(batches)
+    parked = filled(batches, every=9)
     for _ in parked.take(until):
         pass
     other = ParkedReadings()
     other.restore(parked.state())
+    assert_same(other, parked)
+
+
+def assert_same(other: ParkedReadings, parked: ParkedReadings) -> None:
     assert other.begin() == parked.begin()
     assert other.boundaries(FINAL) == parked.boundaries(FINAL)
     for end in parked.boundaries(FINAL):
@@ -100,6 +112,53 @@ def test_a_snapshot_holds_what_is_still_parked(batches: list[list[Parked]], unti
             (m, listed(r)) for m, r in parked.take_late(end)
         ]
     assert [(m, listed(r)) for m, r in other.take(FINAL)] == [(m, listed(r)) for m, r in parked.take(FINAL)]
+
+
+@given(
+    turns=st.lists(st.tuples(st.lists(rows, max_size=8), st.none() | st.integers(0, 20)), max_size=8),
+    lost=st.booleans(),
+)
+def test_bundles_on_disk_and_a_snapshot_together_hold_what_was_parked(
+    turns: list[tuple[list[Parked], int | None]],
+    lost: bool,  # noqa: FBT001 - drawn
+) -> None:
+    """``lost``: the recovery point after the last turn was not committed."""
+    parked, then = ParkedReadings(), ParkedReadings()
+    state, seq = parked.state(), 0
+    with TemporaryDirectory() as folder:
+        cold = ColdStore(Path(folder, "lane.sqlite"))
+        for number, (batch, until) in enumerate(turns):
+            if batch:
+                add(parked, batch)
+            if until is not None:
+                list(parked.take(until))
+            parked.bundle()
+            cold.write(number + 1, {0: parked})
+            assert not parked.changed
+            if number < len(turns) - lost:
+                state, seq, then = copy.deepcopy((parked.state(), number + 1, parked))
+        cold.close()
+        other, again = ParkedReadings(), ColdStore(Path(folder, "lane.sqlite"))
+        if seq:
+            again.refill(seq, {0: other}, len(then.kept), "bundles")
+        other.restore(state)
+        again.close()
+    assert_same(other, then)
+
+
+def test_a_bundle_is_written_once_while_nothing_of_it_takes_effect() -> None:
+    parked = ParkedReadings()
+    add(parked, [(0, (1, 5, 7, 60), False), (1, (2, 5, 7, 60), True)])
+    parked.bundle()
+    assert parked.changed == set(parked.kept) == {0}
+    assert [late for *_, late in parked.state()["parts"]] == [True]
+    parked.changed.clear()
+    add(parked, [(0, (1, 6, 8, 120), False)])
+    parked.bundle()
+    assert (parked.changed, set(parked.kept)) == ({1}, {0, 1})
+    assert [(m, listed(r)) for m, r in parked.take(60)] == [(0, [(1, 5, 7, 60)])]
+    parked.bundle()
+    assert parked.changed == set(parked.kept) == {2}
 
 
 stray_batches = st.lists(
