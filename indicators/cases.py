@@ -7,11 +7,14 @@ time (FORMULAS.md section 4.3, R8).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import astuple, dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from indicators.case_steps import CaseSteps
 from indicators.functions import STATUSES
 from indicators.points import NOWHERE
 
@@ -60,7 +63,10 @@ class CaseRow:
 
 
 class TypeCases:
-    """All cases of one event type in one shard, ``n`` of them; ``places`` are all cells that ever had one."""
+    """All cases of one event type in one shard, ``n`` of them; ``places`` are all cells that ever had one.
+
+    Case i lies in ``cell[i]`` (-1: not here any more), known from ``located[i]`` ms on; both may be longer.
+    """
 
     def __init__(self, sla_ms: int) -> None:
         """No cases; ``sla_ms`` is the type's deadline for severity 1, -1 for none."""
@@ -69,9 +75,11 @@ class TypeCases:
         self.places: set[int] = set()
         self.cell = np.empty(0, np.int64)
         self.located = np.empty(0, np.int64)
+        self._key = np.empty(0, np.int64)
+        self._place = np.empty((0, 4), np.int64)
         self._number: dict[int, int] = {}
-        self._rows: dict[int, CaseRow] = {}
-        self._flat: tuple[Ints, NDArray[np.int8], Ints, NDArray[np.int8]] | None = None
+        self._fresh: dict[int, CaseRow] = {}
+        self._steps = CaseSteps.none()
         self._into: dict[tuple[str, ...], tuple[Ints, Ints]] = {}
 
     def put(self, row: CaseRow) -> int:
@@ -80,60 +88,57 @@ class TypeCases:
         if number == self.n:
             self.n += 1
             if self.n > len(self.cell):
-                self._grow()
+                self._resize(2 * max(32, len(self.cell)))
+            self._key[number] = row.case
         if row.cell >= 0:
             self.places.add(row.cell)
         before = int(self.cell[number])
+        place = row.place
         self.cell[number], self.located[number] = row.cell, row.located
-        self._rows[number] = row
-        self._flat = None
+        self._place[number] = place.lon, place.lat, place.channel, place.heard
+        self._fresh[number] = row
         return before
 
-    def _grow(self) -> None:
-        more = max(64, len(self.cell))
+    def _resize(self, room: int) -> None:
+        more = room - len(self.cell)
         self.cell = np.concatenate((self.cell, np.full(more, -1, np.int64)))
         self.located = np.concatenate((self.located, np.full(more, FOREVER, np.int64)))
+        self._key = np.concatenate((self._key, np.zeros(more, np.int64)))
+        self._place = np.concatenate((self._place, np.zeros((more, 4), np.int64)))
 
     def places_of(self, numbers: Ints) -> Ints:
         """Longitude, latitude, channel and when it was heard of each of some cases: int64[n, 4]."""
-        found = [self._rows[number].place for number in numbers.tolist()]
-        return np.array([(p.lon, p.lat, p.channel, p.heard) for p in found], np.int64).reshape(-1, 4)
-
-    def rows(self) -> list[CaseRow]:
-        """The cases as last put, for a snapshot."""
-        return list(self._rows.values())
+        return self._place[numbers]
 
     def keys(self, numbers: Ints) -> Ints:
         """The ids of some cases by their numbers: int64[n] of the hashes they were put by."""
-        return np.array([self._rows[number].case for number in numbers.tolist()], np.int64)
+        return self._key[numbers]
 
     @property
-    def flat(self) -> tuple[Ints, NDArray[np.int8], Ints, NDArray[np.int8]]:
-        """Case number, status, time and severity of every transition, by time."""
-        if self._flat is None:
-            self._into = {}
-            rows = [(number, row) for number, row in self._rows.items() if row.cell >= 0 and len(row.ts)]
-            numbers = np.repeat(
-                np.array([number for number, _ in rows], np.int64),
-                np.array([len(row.ts) for _, row in rows], np.int64),
+    def steps(self) -> CaseSteps:
+        """The transitions of all cases that have a place here."""
+        if self._fresh:
+            fresh = sorted(self._fresh.items())
+            none = CaseSteps.none()
+            gone = none.status, none.ts, none.severity
+            self._steps = self._steps.merged(
+                [
+                    (number, *((row.status, row.ts, row.severity) if row.cell >= 0 else gone))
+                    for number, row in fresh
+                ]
             )
-            ts = np.concatenate([np.empty(0, np.int64), *(row.ts for _, row in rows)])
-            order = np.argsort(ts, kind="stable")
-            none = np.empty(0, np.int8)
-            status = np.concatenate([none, *(row.status for _, row in rows)])
-            severity = np.concatenate([none, *(row.severity for _, row in rows)])
-            self._flat = numbers[order], status[order], ts[order], severity[order]
-        return self._flat
+            self._fresh, self._into = {}, {}
+        return self._steps
 
     def entered(self, statuses: tuple[str, ...], ends: Ints, window: int) -> tuple[Ints, Ints]:
         """Which cases entered any of the statuses inside (end - window, end] of which end, each pair once.
 
         Positions of ends and numbers of cases that have a place by then: two int64[n].
         """
-        number, status, ts, _ = self.flat
+        steps = self.steps
         if statuses not in self._into:
-            into = np.isin(status, [STATUS[s] for s in statuses])
-            self._into[statuses] = number[into], ts[into]
+            into = np.isin(steps.status, [STATUS[s] for s in statuses])
+            self._into[statuses] = steps.number[into], steps.ts[into]
         number, ts = self._into[statuses]
         low, high = (np.searchsorted(ts, at, side="right") for at in (ends - window, ends))
         counts = high - low
@@ -153,19 +158,33 @@ class TypeCases:
 
         Those that have no place here any more go too. The others are numbered anew, in the same order.
         """
-        number, status, ts, _ = self.flat
+        steps = self.steps
         heard, ended = np.full(self.n, -FOREVER, np.int64), np.zeros(self.n, bool)
-        np.maximum.at(heard, number, ts)
-        ended[number[np.isin(status, ENDED)]] = True
+        np.maximum.at(heard, steps.number, steps.ts)
+        ended[steps.number[np.isin(steps.status, ENDED)]] = True
         keep = (self.cell[: self.n] >= 0) & ~(ended & (heard < before))
-        if keep.all():
-            return
-        kept = np.flatnonzero(keep)
-        rows = [self._rows[number] for number in kept.tolist()]
-        self.n, self.cell, self.located = len(kept), self.cell[kept], self.located[kept]
-        self._rows = dict(enumerate(rows))
-        self._number = {row.case: number for number, row in enumerate(rows)}
-        self._flat = None
+        if not keep.all():
+            self._take(self._columns(np.flatnonzero(keep)), steps.renumbered(keep))
+
+    def _columns(self, rows: Ints | slice) -> tuple[Ints, Ints, Ints, Ints]:
+        return self._key[rows], self.cell[rows], self.located[rows], self._place[rows]
+
+    def _take(self, columns: tuple[Ints, Ints, Ints, Ints], steps: CaseSteps) -> None:
+        self._key, self.cell, self.located, self._place = (column.copy() for column in columns)
+        self.n = len(self._key)
+        self._number = dict(zip(self._key.tolist(), range(self.n), strict=True))
+        self._steps, self._fresh, self._into = steps, {}, {}
+
+    def state(self) -> dict[str, Any]:
+        """All cases as plain copied columns."""
+        columns = tuple(column.copy() for column in self._columns(slice(self.n)))
+        places = np.fromiter(sorted(self.places), np.int64, len(self.places))
+        return {"cases": columns, "steps": astuple(self.steps), "places": places}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take up a ``state()``."""
+        self._take(state["cases"], CaseSteps(*state["steps"]))
+        self.places = set(state["places"].tolist())
 
 
 class CasesAt:
@@ -175,10 +194,10 @@ class CasesAt:
         """A view that sees transitions at or before ``t`` only."""
         self.cases = cases
         self.t = t
-        number, status, ts, severity = cases.flat
-        seen = int(np.searchsorted(ts, t, side="right"))
-        self._number, self._status = number[:seen], status[:seen]
-        self._ts, self._severity = ts[:seen], severity[:seen]
+        steps = cases.steps
+        seen = int(np.searchsorted(steps.ts, t, side="right"))
+        self._number, self._status = steps.number[:seen], steps.status[:seen]
+        self._ts, self._severity = steps.ts[:seen], steps.severity[:seen]
 
     def first(self, status: str, since: Ints | None = None) -> Ints:
         """Time of each case's first transition into a status (not before ``since``)."""

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from flows.pieces import Clock
 from flows.recovery.cold_store import ColdStore, Shelf
 from flows.recovery.snapshots import COSTS
@@ -39,12 +37,7 @@ def save(lane: ShardLane, cold: ColdStore, seq: int) -> dict[str, Any]:
         "stores": {store.kind.code: store.state() for store in shard.stores if store.n},
         "further": {key: store.state() for key, store in shard.further.items()},
         "slices": sum(len(shelf.kept) for shelf in shelves(lane).values()),
-        "cases": [
-            (kind, row.case, row.cell, row.located, row.status, row.ts, row.severity, row.place)
-            for kind, cases in enumerate(shard.cases)
-            for row in cases.rows()
-        ],
-        "places": [np.fromiter(sorted(cases.places), np.int64) for cases in shard.cases],
+        "cases": [cases.state() for cases in shard.cases],
         "counters": {key: counts.copy() for key, counts in shard.counters.slices.items()},
         "intake": lane.intake.state(),
         "early": lane.early.state(),
@@ -114,8 +107,17 @@ def _load_shard(shard: Shard, state: dict[str, Any]) -> None:
         shard.store(code).restore(columns)
     for key, columns in state["further"].items():
         shard.further[key].restore(columns)
+    if "places" in state:
+        _load_rows(shard, state)
+    else:
+        for cases, columns in zip(shard.cases, state["cases"], strict=True):
+            cases.restore(columns)
+    shard.counters.slices = dict(state["counters"])
+
+
+def _load_rows(shard: Shard, state: dict[str, Any]) -> None:
+    """Cases as a release kept them that had an object for each."""
     for kind, *columns in state["cases"]:
         shard.cases[kind].put(CaseRow(*columns))
     for cases, places in zip(shard.cases, state["places"], strict=True):
         cases.places.update(places.tolist())
-    shard.counters.slices = dict(state["counters"])

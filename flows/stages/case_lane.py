@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from flows.batches import FINAL, CaseRecords
+from flows.batches import FINAL, CaseRecords, Ints
 from flows.pieces import BEFORE, CaseNotices, CasePiece, Clock, Clocks, PlacedCase, PlacedCases
 from indicators.calendar import DAY
 from indicators.cases import ENDED, NO_PLACE, Place
@@ -25,22 +25,39 @@ from indicators.shard import CASES_KEPT
 Record = tuple[int, int, int, int, int, int, int, int, int, int]
 """case, type, status, ts, effective, cell, severity, channel, longitude and latitude in 1e-9 degree"""
 _WIDTH = 10
+_COLUMNS = 8
+"""Of a case in a snapshot, beside its transitions."""
+
+_BITS, _SEVERITY_BITS = 8, 4
+"""Of status and severity together, and of severity, in the number of a transition."""
 
 
 @dataclass(slots=True)
 class _Case:
-    """What is known of one case; ``heard`` is the time of its latest transition."""
+    """What is known of one case; ``heard`` is the time of its latest transition.
+
+    A transition is one number, see ``_code``: a set of numbers has a fourth of the objects that tuples have.
+    """
 
     type: int
     cell: int = -1
     located: int = FINAL
     place: Place = NO_PLACE
-    transitions: set[tuple[int, int, int]] = field(default_factory=set)
+    transitions: set[int] = field(default_factory=set)
     heard: int = BEFORE
     ended: bool = False
+    kept: bytes = b""
+
+    def packed(self, case: int) -> bytes:
+        """Row and transitions as a snapshot has them, int64 one after the other; made when they changed."""
+        if not self.kept:
+            place = self.place.lon, self.place.lat, self.place.channel, self.place.heard
+            row = case, self.type, self.cell, self.located, *place
+            self.kept = np.array([*row, *self.transitions], np.int64).tobytes()
+        return self.kept
 
     def add(self, ts: int, status: int, severity: int) -> None:
-        self.transitions.add((ts, status, severity))
+        self.transitions.add(_code(ts, status, severity))
         self.heard = max(self.heard, ts)
         self.ended |= status in ENDED
 
@@ -49,7 +66,7 @@ class _Case:
         return self.ended and self.heard < at - CASES_KEPT
 
     def placed(self, case: int, effective: int, *, late: bool, cell: int) -> PlacedCase:
-        rows = sorted(self.transitions)
+        ts, status, severity = _decoded(np.array(sorted(self.transitions), np.int64))
         return PlacedCase(
             case=case,
             type=self.type,
@@ -57,9 +74,9 @@ class _Case:
             located=self.located,
             effective=effective,
             late=late,
-            status=np.array([status for _, status, _ in rows], np.int8),
-            ts=np.array([ts for ts, _, _ in rows], np.int64),
-            severity=np.array([severity for _, _, severity in rows], np.int8),
+            status=status.astype(np.int8),
+            ts=ts,
+            severity=severity.astype(np.int8),
             place=self.place,
         )
 
@@ -153,7 +170,7 @@ class CaseLane:
             late = self._add(known, own)
             if late is not None:
                 moved = before != known.cell
-                first = min(t for t, _, _ in known.transitions) if moved else late
+                first = min(known.transitions) >> _BITS if moved else late
                 notices.append((known.type, first, effective))
             if before >= 0 and before != known.cell and self.lane_of(before) != self.lane_of(known.cell):
                 gone = known.placed(case, effective, late=late is not None, cell=-1)
@@ -165,6 +182,7 @@ class CaseLane:
     def _add(self, known: _Case, records: list[Record]) -> int | None:
         """Add transitions; the earliest time of late ones, if any."""
         late: list[int] = []
+        known.kept = b""
         for _, kind, status, ts, effective, cell, severity, channel, lon, lat in records:
             known.add(ts, status, severity)
             place = known.place
@@ -190,16 +208,19 @@ class CaseLane:
 
     def state(self) -> dict[str, Any]:
         """Everything as plain tables."""
-        cases = [
-            (key, c.type, c.cell, c.located, c.place.lon, c.place.lat, c.place.channel, c.place.heard)
-            for key, c in self._cases.items()
-        ]
-        transitions = [(key, *t) for key, c in self._cases.items() for t in sorted(c.transitions)]
+        kept = [known.packed(case) for case, known in self._cases.items()]
+        numbers = np.frombuffer(b"".join(kept), np.int64)
+        size = np.array([len(one) for one in kept], np.int64) // numbers.itemsize
+        begin = np.cumsum(size) - size
+        row = begin[:, None] + np.arange(_COLUMNS)
+        codes = np.ones(len(numbers), np.bool_)
+        codes[row] = False
+        keys = numbers[begin].repeat(size - _COLUMNS)
         parked = [row for rows in self._parked.values() for row in rows]
         return {
             "version": 1,
-            "cases": np.array(cases, np.int64).reshape(-1, 8),
-            "transitions": np.array(transitions, np.int64).reshape(-1, 4),
+            "cases": numbers[row],
+            "transitions": np.column_stack((keys, *_decoded(numbers[codes]))),
             "parked": np.array(parked, np.int64).reshape(-1, _WIDTH),
             "clocks": {name: (c.maximum, c.limit) for name, c in self.clocks.by_sender.items()},
             "told": self._told,
@@ -217,3 +238,14 @@ class CaseLane:
             if name in self.clocks.by_sender:
                 self.clocks.hear(name, Clock(maximum, limit))
         self._told = state["told"]
+
+
+def _code(ts: int, status: int, severity: int) -> int:
+    """A transition as one number; numbers are ordered as (ts, status, severity) are."""
+    return ts << _BITS | status << _SEVERITY_BITS | severity
+
+
+def _decoded(codes: Ints) -> tuple[Ints, Ints, Ints]:
+    """Times, statuses and severities."""
+    status = codes >> _SEVERITY_BITS & (1 << _BITS - _SEVERITY_BITS) - 1
+    return codes >> _BITS, status, codes & (1 << _SEVERITY_BITS) - 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import dataclass
 
 import numpy as np
@@ -137,8 +138,8 @@ def test_a_case_is_where_it_was_last_put_from_its_location_on(arrivals: list[Pla
 def test_cases_put_again_from_a_snapshot_are_the_same(arrivals: list[Plain], t: int) -> None:
     cases, _ = filled(arrivals)
     other = TypeCases(SLA)
-    for row in cases.rows():
-        other.put(row)
+    other.restore(pickle.loads(pickle.dumps(cases.state())))  # noqa: S301 - our own bytes
+    assert other.places == cases.places
     assert other.cell[: other.n].tolist() == cases.cell[: cases.n].tolist()
     assert other.at(t).first("closed").tolist() == cases.at(t).first("closed").tolist()
     assert other.at(t).severity().tolist() == cases.at(t).severity().tolist()
@@ -153,7 +154,6 @@ def test_only_ended_cases_not_heard_of_since_and_those_gone_elsewhere_are_forgot
     ended = {c.key for c in latest if {s for _, s, _ in c.steps} & {"closed", "rejected"}}
     quiet = {c.key for c in latest if max(t for t, _, _ in c.steps) < before}
     kept = [c for c in latest if c.cell >= 0 and c.key not in ended & quiet]
-    assert {row.case for row in cases.rows()} == {c.key for c in kept}
     assert cases.n == len(kept)
     assert cases.cell[: cases.n].tolist() == [c.cell for c in kept]
     assert cases.keys(np.arange(cases.n)).tolist() == [c.key for c in kept]
