@@ -26,7 +26,10 @@ Bools = NDArray[np.bool_]
 _LEAST_ROOM = 256
 _GROWTH = 1.5
 
-_TOLD = ("open", "told", "seq", "sure")
+_TOLD = ("open", "told", "seq", "sure", "changes")
+
+_LASTING = (Kind.FLAT_LINE, Kind.SILENCE)
+"""What is told of a run, whatever the values."""
 
 _USUALLY = np.float32(0.5)
 """Share of the values of a series behind which enough must stand for its silence to say anything."""
@@ -107,6 +110,7 @@ class SeriesScores:
         told: int8 [S], kind that was told of it last.
         seq: int32 [S], lines told of it.
         sure: float32 [S], share of its values of late behind which enough stood.
+        changes: int32 [S], values that differed from the one before.
         tune: number of series -> how they are scored; asked whenever there are others than before.
     """
 
@@ -120,6 +124,7 @@ class SeriesScores:
     told: NDArray[np.int8] = field(default_factory=lambda: np.empty(0, np.int8))
     seq: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
     sure: Floats32 = field(default_factory=lambda: np.empty(0, np.float32))
+    changes: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
 
     def __post_init__(self) -> None:
         """A detector without series."""
@@ -146,13 +151,14 @@ class SeriesScores:
         self.told = np.concatenate((self.told, np.zeros(more, np.int8)))
         self.seq = np.concatenate((self.seq, np.zeros(more, np.int32)))
         self.sure = np.concatenate((self.sure, np.zeros(more, np.float32)))
+        self.changes = np.concatenate((self.changes, np.zeros(more, np.int32)))
         self.n, self._tuned = n, None
 
     def keep(self, columns: Ints) -> None:
         """Forget all series but these, which are numbered anew in their order."""
         self._detector.state = self._room = self._detector.state.take(columns)
-        self.open, self.told = self.open[columns], self.told[columns]
-        self.seq, self.sure = self.seq[columns], self.sure[columns]
+        for name in _TOLD:
+            setattr(self, name, getattr(self, name)[columns])
         self.n, self._tuned = len(columns), None
 
     def advance(self, values: Values) -> Scored:
@@ -175,7 +181,7 @@ class SeriesScores:
             readings[columns] = values.value[rows]
             verdicts = self._detector.update(readings, self.slot(end))
             little = np.abs(readings - verdicts.baseline) < self._tuned.least
-            telling = self._enough(columns, surely[rows]) & ~little
+            telling = self._enough(columns, surely[rows]) & self._lively(columns, verdicts) & ~little
             scored.score[rows] = verdicts.score[columns]
             scored.low[rows], scored.high[rows] = verdicts.low[columns], verdicts.high[columns]
             scored.marked.extend(self._mark(end, readings, verdicts, telling))
@@ -195,6 +201,17 @@ class SeriesScores:
         enough: Bools = self.sure >= _USUALLY
         enough[columns] = surely
         return enough
+
+    def _lively(self, columns: Ints, verdicts: Verdicts) -> Bools:
+        """Which series have changed often enough for what they show to be told: bool [S].
+
+        As often as a series has to be read before its first alarm: equal values say nothing about how far
+        the others go, so of what rests at a value (no call in most hours) any first change looks enormous.
+        """
+        settings = self._detector.settings
+        self.changes[columns] += self._detector.state.run[columns] == 0
+        found: Bools = (self.changes >= settings.alarming) | np.isin(verdicts.kind, _LASTING)
+        return found
 
     def _mark(self, end: int, readings: Floats, verdicts: Verdicts, telling: Bools) -> Iterator[Marked]:
         """What is to be told at a window end, of series of which anything may be; remembers it."""

@@ -206,6 +206,26 @@ def test_where_too_little_stands_behind_values_nothing_is_told_and_scores_stay_a
     assert bool(of_area(part, 0, 1, "silence")) == (share[1] > 0.5)
 
 
+@pytest.mark.parametrize("share", [0.01, 0.5])
+def test_what_rests_at_a_value_is_not_told_when_it_leaves_it(share: float) -> None:
+    """Counts that are nearly always zero: the first of nine is a record, and says nothing of the tail."""
+    rng = np.random.default_rng(5)
+    found = values(rng, 1_200, 4)[:, None, :].repeat(2, axis=1)
+    found[:, :, 3] = (rng.random((1_200, 1)) < share).astype(float)
+    found[1_150:1_160, :, 3] = 9.0
+    found[1_188:, :, 3] = np.nan
+    alone, alarms = Detector(1, DetectorSettings.for_step(HOP, WORDS[INDICATORS[0]]), 10.0), []
+    for step, value in enumerate(found[:, 0, 3].tolist()):
+        verdict = alone.update(np.array([value]), HourOfWeek("Asia/Shanghai").at(START + HOP * step))
+        alarms += [step] if verdict.alarm[0] else []
+    assert set(alarms) & set(range(1_150, 1_160))
+    done = played(ScoreLane(CITY, ScoreSettings()), found, [])
+    at = [one.started for p in done for one in p.anomalies if one.area.endswith("003")]
+    jump = [end for end in at if START + HOP * 1_150 < end <= START + HOP * 1_160]
+    assert bool(jump) == (share == 0.5)
+    assert of_area(done, 0, 3, "silence")
+
+
 def test_an_anomaly_that_is_over_is_cleared() -> None:
     found = values(np.random.default_rng(3), 1_200, 5)
     found[-10:, 0] -= 40.0
