@@ -22,6 +22,7 @@ from bytewax.dataflow import Stream as Flowing
 from bytewax.operators import KeyedStream
 from bytewax.outputs import Sink
 
+from flows.beat import Beat
 from flows.joint_source import JointSource, Parts
 from flows.records import Item
 
@@ -83,7 +84,8 @@ class Tap:
 class Ends:
     """Everything the flow touches outside itself; a live engine's doors add ``taps`` and ``feedback``.
 
-    Without a sink for ``anomalies`` nothing is scored, without one for ``faults`` no sensor is judged.
+    Without a sink for ``anomalies`` nothing is scored, without one for ``faults`` no sensor is judged;
+    several processes have a ``beat``.
     """
 
     records: Parts
@@ -96,6 +98,7 @@ class Ends:
     feedback: Parts | None = None
     anomalies: Sink[Any] | None = None
     faults: Sink[Any] | None = None
+    beat: Beat | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +162,7 @@ def build(ends: Ends, steps: Steps) -> Dataflow:
     """The graph; nothing runs yet."""
     flow = Dataflow("city")
     more = [] if ends.feedback is None else [ends.feedback]
-    inputs = op.input("records", flow, JointSource(ends.records, ends.control, *more))  # Item
+    inputs = op.input("records", flow, JointSource(ends.records, ends.control, *more, beat=ends.beat))  # Item
     rejects = op.flat_map_batch("to_rejects", inputs, _refused)  # (part, [Rejected])
     to_cases = op.flat_map_batch("to_cases", inputs, _for("case"))  # (case lane, CasePiece)
     placed = op.stateful_batch("cases", to_cases, steps.cases)  # (case lane, Item)

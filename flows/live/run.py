@@ -14,6 +14,7 @@ from typing import Any
 
 from bytewax.dataflow import Dataflow
 
+from flows.beat import Beat
 from flows.city import City
 from flows.city_flow import Ends, Tap, build
 from flows.config.configuration import Configuration
@@ -112,11 +113,18 @@ class Engine:
             if self.ports is None:
                 LOG.info("run.started")
             number = None if self.ports is None else self.process
-            run_flow(flow, options.recovery, options.snapshot_every, number, self.ports)
+            beat = self._beat
+            interval = options.snapshot_every if beat is None else beat.interval
+            run_flow(flow, options.recovery, interval, number, self.ports)
             if not self.parts:
                 raise RuntimeError("the engine has stopped before its inputs were opened; see above")
             refused = figures.refusals.counts.total()
             return summary_of(self.parts, figures.heard, refused, time.monotonic() - begin)
+
+    @property
+    def _beat(self) -> Beat | None:
+        """What keeps several processes together."""
+        return Beat(self.config.engine.snapshot_every) if len(self.ports or ()) > 1 else None
 
     def now(self) -> float:
         """Event time that counts as now, seconds: the wall's, or the latest of the records."""
@@ -162,6 +170,7 @@ class Engine:
             anomalies=LineFiles(options.out, "anomalies", [CITY], plain_line, durable=durable, whole=True),
             faults=LineFiles(options.out, "sensor_faults", [CITY], plain_line, durable=durable, whole=True),
             feedback=self._feedback(redis, figures, durable=durable),
+            beat=self._beat,
         )
         faults = [] if options.quarantine is None else fault_entries(city)
         desk = desk_of(city, options.routing, options.sla, faults)

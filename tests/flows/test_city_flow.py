@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from bytewax.dataflow import Dataflow
-from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from bytewax.operators import StatefulBatchLogic
 from bytewax.testing import TestingSink, TestingSource, run_main
 
 from flows.city_flow import SCORE_STEPS, SENSOR_STEPS, STEPS, Ends, Steps, Tap, build
 from flows.control.no_control import NoControl
-from flows.joint_source import JointSource
 from flows.records import Item
-from flows.recovery.recovery_folder import RecoveryFolder
 from flows.replay.replaying import ReplayOptions, flow_of
-from flows.replay.running import run_flow
 from flows.scores.settings import ScoreSettings
 
 
@@ -122,70 +116,3 @@ class Echo(StatefulBatchLogic[Item, Item, None]):
 
     def snapshot(self) -> None:
         return None
-
-
-class Named(NoControl):
-    """A source of one part of some name."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def list_parts(self) -> list[str]:
-        return [self.name]
-
-
-def test_parts_of_joint_sources_keep_their_order_and_may_not_share_a_name() -> None:
-    joint = JointSource(Named("records-00"), Named("control"), Named("feedback"))
-    assert joint.list_parts() == ["records-00", "control", "feedback"]
-    with pytest.raises(ValueError, match="share names of parts"):
-        JointSource(Named("control"), Named("control"))
-
-
-class Timed(FixedPartitionedSource[Item, int]):
-    """A part that is asked every so often and notes when its state is."""
-
-    def __init__(self, name: str, pause: float, until: float, asked: list[tuple[str, float]]) -> None:
-        self.name, self.pause, self.until, self.asked = name, pause, until, asked
-
-    def list_parts(self) -> list[str]:
-        return [self.name]
-
-    def build_part(self, step_id: str, for_part: str, resume_state: int | None) -> TimedPart:
-        del step_id, for_part, resume_state
-        return TimedPart(self)
-
-
-class TimedPart(StatefulSourcePartition[Item, int]):
-    def __init__(self, source: Timed) -> None:
-        self.source = source
-
-    def next_batch(self) -> list[Item]:
-        if time.monotonic() > self.source.until:
-            raise StopIteration
-        return []
-
-    def next_awake(self) -> datetime:
-        return datetime.now(UTC) + timedelta(seconds=self.source.pause)
-
-    def snapshot(self) -> int:
-        self.source.asked.append((self.source.name, time.monotonic()))
-        return 0
-
-
-def test_all_parts_of_a_process_come_to_a_recovery_point_at_once(tmp_path: Path) -> None:
-    asked: list[tuple[str, float]] = []
-    until = time.monotonic() + 2.0
-    slow, quick = Timed("slow", 0.05, until, asked), Timed("quick", 0.003, until, asked)
-    flow = build(
-        Ends(quick, slow, TestingSink([]), TestingSink([]), TestingSink([]), TestingSink([])),
-        Steps(*(lambda _: Echo() for _ in range(4))),
-    )
-    RecoveryFolder(tmp_path).take_up({})
-    run_flow(flow, tmp_path, 0.05)
-    told = [name for name, _ in asked]
-    pairs = [set(told[i : i + 2]) for i in range(0, len(told) - 1, 2)]
-    # Sources of two steps would drift apart by tens of milliseconds at each of these points.
-    assert len(pairs) > 10
-    assert pairs[:-1] == [{"slow", "quick"}] * (len(pairs) - 1)
-    gaps = [abs(one[1] - other[1]) for one, other in zip(asked[::2], asked[1::2], strict=False)]
-    assert sorted(gaps)[len(gaps) // 2] < 0.005
