@@ -38,6 +38,7 @@ class AlertMessages:
     """Transitions of alerts; all of one alert go to one partition, in order."""
 
     once = True
+    patience = 0.0
 
     def __init__(self, topic: str, city: str) -> None:
         self.topics = (topic,)
@@ -70,6 +71,7 @@ class ValueMessages:
     """Values of indicators, as rows of ``indicators.parquet``; a row may come again after a crash."""
 
     once = False
+    patience = 0.0
 
     def __init__(self, topic: str, part: str, kinds: Sequence[str]) -> None:
         self.topics = (topic,)
@@ -97,6 +99,8 @@ class DeadLetters:
     """Rejects of topics, to the dead letters of each; those of files stay in ``rejects.jsonl`` alone."""
 
     once = True
+    patience = 1.0
+    """Nobody acts on a dead letter at once, and a live city has some in every turn."""
 
     def __init__(self, sources: Iterable[str]) -> None:
         """``sources`` are the topics that records come from."""

@@ -14,6 +14,7 @@ its way when its dead sender's successor reads comes twice.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -41,6 +42,9 @@ from sinks.kafka_writer import KafkaWriter
 from sinks.log import EventLog
 
 LOG = EventLog("kafka")
+
+_MOST_WAITING = 1_000
+"""Messages that wait for others at most."""
 
 Snapshot = bytes | None
 T = TypeVar("T")
@@ -85,9 +89,16 @@ class SinkSettings:
 
 
 class Content(Protocol):
-    """What one part writes; ``once``: its messages have ids, so that none need be written twice."""
+    """What one part writes.
+
+    Attributes:
+        once: its messages have ids, so that none need be written twice.
+        patience: seconds for which messages may wait for others where the run keeps snapshots; each
+            transaction costs the flow several answers of a broker.
+    """
 
     once: bool
+    patience: float
 
     @property
     def topics(self) -> Sequence[str]:
@@ -102,13 +113,15 @@ class Content(Protocol):
 
 @dataclass(slots=True)
 class KafkaPart(StatefulSinkPartition[Any, Snapshot]):
-    """One part: items in, written when `write_batch` returns."""
+    """One part: items in, written when `write_batch` returns, or a little later but before a snapshot."""
 
     settings: SinkSettings
     content: Content
     resume: Snapshot = None
     _writer: KafkaWriter | KafkaTransactions = field(init=False)
     _told: set[bytes] = field(default_factory=set, init=False)
+    _waiting: list[Outgoing] = field(default_factory=list, init=False)
+    _since: float = field(default=0.0, init=False)
 
     def __post_init__(self) -> None:
         state = None if self.resume is None or not self._remembers else _state(self.resume)
@@ -176,16 +189,24 @@ class KafkaPart(StatefulSinkPartition[Any, Snapshot]):
         return KafkaWriter(self.settings.kafka, self.settings.patience)
 
     def write_batch(self, values: list[Any]) -> None:
-        """Write what the items say; returns when the broker has it."""
+        """Write what the items say; returns when the broker has it, unless it may wait for more."""
         with self.settings.timed("kafka"):
-            messages = [one for one in self.content.messages(values) if self._is_new(one)]
-            while messages:
-                large = self._sent(messages)
-                if len(messages) > 1:
-                    # A broker refuses batches: which message is too large is seen of each alone.
-                    large = [one for some in large for one in self._sent([some])]
-                smaller = map(self.content.smaller, large)
-                messages = [one for one in smaller if one is not None]
+            if not self._waiting:
+                self._since = time.monotonic()
+            self._waiting += [one for one in self.content.messages(values) if self._is_new(one)]
+            patience = self.content.patience if self._remembers else 0.0
+            if len(self._waiting) >= _MOST_WAITING or time.monotonic() - self._since >= patience:
+                self._write()
+
+    def _write(self) -> None:
+        messages, self._waiting = self._waiting, []
+        while messages:
+            large = self._sent(messages)
+            if len(messages) > 1:
+                # A broker refuses batches: which message is too large is seen of each alone.
+                large = [one for some in large for one in self._sent([some])]
+            smaller = map(self.content.smaller, large)
+            messages = [one for one in smaller if one is not None]
 
     def _sent(self, messages: list[Outgoing]) -> list[Outgoing]:
         """Write some, by one writer or its successors; returns those too large for their topic."""
@@ -212,13 +233,15 @@ class KafkaPart(StatefulSinkPartition[Any, Snapshot]):
         """Where the topics end; and what stands before that, but has not come again yet since a crash."""
         if not self.settings.durable:
             return None
+        with self.settings.timed("kafka"):
+            self._write()
         ends: dict[str, dict[int, int]] = {}
         for (topic, number), end in self._writer.ends.items():
             ends.setdefault(topic, {})[number] = end
         return msgspec.json.encode(_State(ends, sorted(one.decode() for one in self._told), self._sender))
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Let go of the connection; what waits comes again, for no snapshot knows of it."""
         self._writer.close()
 
 

@@ -43,6 +43,7 @@ class Numbers:
     """Numbers as messages whose id they are, to one topic or several in turn."""
 
     once = True
+    patience = 0.0
 
     def __init__(self, *topics: str) -> None:
         self.topics = topics
