@@ -82,17 +82,15 @@ class Quiet(StatefulBatchLogic[Item, Item, None]):
         return None
 
 
-def points(folder: Path, seconds: float, every: float, beat: Beat | None = None) -> list[tuple[str, float]]:
+def points(folder: Path, seconds: float, every: float) -> list[tuple[str, float]]:
     """When each part of two sources was asked for its state."""
     asked: list[tuple[str, float]] = []
     until = time.time() + seconds
     slow, quick = Timed("slow", 0.05, until, asked), Timed("quick", 0.003, until, asked)
     out = TestingSink[Any]([])
-    flow = build(
-        Ends(quick, slow, out, out, out, out, beat=beat), Steps(*(lambda _: Quiet() for _ in range(4)))
-    )
+    flow = build(Ends(quick, slow, out, out, out, out), Steps(*(lambda _: Quiet() for _ in range(4))))
     RecoveryFolder(folder).take_up({})
-    run_flow(flow, folder, every if beat is None else beat.interval)
+    run_flow(flow, folder, every)
     return asked
 
 
@@ -107,14 +105,22 @@ def test_all_parts_of_a_process_come_to_a_recovery_point_at_once(tmp_path: Path)
     assert sorted(gaps)[len(gaps) // 2] < 0.005
 
 
-def test_on_a_beat_recovery_points_come_to_multiples_of_the_interval(tmp_path: Path) -> None:
-    beat = Beat(0.25)
-    asked = points(tmp_path, seconds=5.0, every=beat.every, beat=beat)
-    # The last one is that of the end.
-    late = [at % beat.every for name, at in asked[:-2] if name == "slow"]
-    assert len(late) >= 12
-    # Points at other times would fall into this fifth of the interval once in five times.
-    assert sorted(late[-5:])[3] < 0.05
+def test_parts_on_a_beat_read_nothing_shortly_before_it_and_are_themselves_otherwise() -> None:
+    asked: list[tuple[str, float]] = []
+    beat = Beat(1000.0)
+    due = datetime.fromtimestamp((time.time() // beat.every + 2) * beat.every, UTC)
+    wakes = [due - timedelta(seconds=left) for left in (30.0, 9.0, 0.0, -3.0)]
+    found = []
+    for wake in wakes:
+        source = Timed("one", (wake - datetime.now(UTC)).total_seconds(), time.time() + 60, asked)
+        part = JointSource(source, beat=beat).build_part("records", "one", None)
+        found.append(part.next_awake())
+        assert list(part.next_batch()) == []
+        part.snapshot()
+        part.close()
+    assert asked
+    near = [one is not None and abs((one - due).total_seconds()) < 1 for one in found]
+    assert near == [False, True, True, False]
 
 
 @given(
