@@ -1,7 +1,8 @@
 """decoded events and feedback -> (admitted records, rejects): the doors of the slower streams.
 
 Events pass the clock like readings (R6), but none is ever too late: a late transition still moves its case
-(R4). A place is optional. Repeated transitions are no duplicates here; the case itself knows them.
+(R4), unless that has ended and been forgotten. A place is optional. Repeated transitions are no duplicates
+here; the case itself knows them.
 """
 
 from __future__ import annotations
