@@ -16,6 +16,8 @@ DEPTH = 8
 """Readings of a series that are remembered (R7); a power of two."""
 
 _LAST = DEPTH - 1
+_EMPTY = -1
+"""The age of an entry that was never written."""
 
 Bools = NDArray[np.bool_]
 
@@ -151,11 +153,14 @@ class Recent:
         self._push(s, t, v, start, np.diff(start, append=len(s)))
 
     def state(self) -> dict[str, Any]:
-        """Plain copy of the series that have readings, 129 bytes each."""
-        used = int(np.flatnonzero(self._ts.max(axis=1, initial=NEVER) != NEVER).max(initial=-1)) + 1
+        """Plain copy of the series that have readings, 73 bytes each, 137 where numbers are large."""
+        newest = self._ts.max(axis=1, initial=NEVER)
+        used = int(np.flatnonzero(newest != NEVER).max(initial=-1)) + 1
+        ts, newest = self._ts[:used], newest[:used]
         return {
-            "ts": self._ts[:used].copy(),
-            "value": self._value[:used].copy(),
+            "newest": newest,
+            "age": _narrow(np.where(ts == NEVER, _EMPTY, newest[:, None] - ts)),
+            "value": _narrow(self._value[:used]),
             "place": self._pushed[:used] & _LAST,
         }
 
@@ -163,11 +168,18 @@ class Recent:
     def restore(cls, state: Mapping[str, Any]) -> Self:
         """The memory of ``state()``."""
         recent = cls()
-        recent._ts, recent._value = state["ts"].copy(), state["value"].copy()
-        recent._pushed = state["place"].copy()
-        recent._latest = recent._ts.max(axis=1, initial=NEVER)
+        age, newest = state["age"].astype(np.int64), state["newest"]
+        recent._ts = np.where(age == _EMPTY, NEVER, newest[:, None] - age)
+        recent._value, recent._pushed = state["value"].astype(np.int64), state["place"].copy()
+        recent._latest = newest.copy()
         recent._place = np.zeros(len(recent._pushed), np.int32)
         return recent
+
+
+def _narrow(numbers: Ints) -> NDArray[np.integer[Any]]:
+    """A copy, in four bytes each where they fit: a recovery point packs all of them."""
+    large = np.abs(numbers.min(initial=0)), numbers.max(initial=0)
+    return numbers.astype(np.int32 if max(large) <= np.iinfo(np.int32).max else np.int64)
 
 
 def _by_series(series: NDArray[np.integer[Any]]) -> Ints:

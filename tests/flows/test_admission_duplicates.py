@@ -33,10 +33,11 @@ def readings(draw: st.DrawFn) -> list[tuple[int, int, int]]:
 
 
 @settings(max_examples=300, deadline=None)
-@given(rows=readings(), data=st.data())
+@given(rows=readings(), large=st.sampled_from([1, 2**33]), data=st.data())
 def test_repeats_are_found_as_if_readings_came_alone(
-    rows: list[tuple[int, int, int]], data: st.DataObject
+    rows: list[tuple[int, int, int]], large: int, data: st.DataObject
 ) -> None:
+    rows = [(series, ts * large, (value - 1) * large) for series, ts, value in rows]
     recent, found, at = Recent(), [], 0
     while at < len(rows):
         size = data.draw(st.sampled_from([1, 2, 7, 120]))
