@@ -147,6 +147,8 @@ class SensorOrCity:
         kind[spiky | (signs.impossible_at == now)] = FaultKind.SPIKE
         kind[self._stuck(verdicts)] = FaultKind.STUCK
         kind[self._silent(verdicts)] = FaultKind.SILENT
+        # That it comes is all a heartbeat says: to keep one apart would be the outage it is there to tell.
+        kind[self._traits & Trait.HEARTBEAT > 0] = FaultKind.NONE
         return kind
 
     def _drifts(self, company: Company, now: int) -> Bools:
@@ -161,9 +163,7 @@ class SensorOrCity:
         flat = (verdicts.kind == Kind.FLAT_LINE) & (verdicts.probability <= self.settings.stuck)
         last = self.signs.last
         resting = (last == 0) | (last <= self.series.low) | (last >= self.series.high)
-        still: Bools = (
-            flat & self.signs.run_usual & ~resting & (self._traits & (Trait.STATE | Trait.HEARTBEAT) == 0)
-        )
+        still: Bools = flat & self.signs.run_usual & ~resting & (self._traits & Trait.STATE == 0)
         found: Bools = still & (self.beside.others(flat) == 0)
         return found
 
@@ -175,8 +175,7 @@ class SensorOrCity:
         if rows.size:
             beside = self.beside
             alone[rows] = beside.devices_of_tile(rows)[beside.tile[rows]] <= 1
-        found: Bools = alone & (self._traits & Trait.HEARTBEAT == 0)
-        return found
+        return alone
 
     def _looks(self, verdicts: Verdicts, suspect: Bools, now: int) -> tuple[NDArray[np.uint8], Bools]:
         """The kind of fault each suspect looks like by itself, and whether that outweighs an earlier look.

@@ -69,6 +69,17 @@ def test_a_silent_sensor_is_told_and_lifted_when_it_is_back() -> None:
     assert [step for step, *_, end in told if end] == [762]
 
 
+@pytest.mark.parametrize("trouble", ["noise", "stuck", "silent", "out of range"])
+@pytest.mark.parametrize(("metric", "judged"), [("tap_pressure", True), ("device_heartbeat", False)])
+def test_a_heartbeat_is_never_at_fault(metric: str, judged: object, trouble: str) -> None:
+    """Its values mean nothing; without it a gateway that is there would be gone."""
+    values = quiet(900, 1, 0.5)
+    shaken = values[700:800, 0] + np.random.default_rng(2).normal(0.0, 0.06, 100)
+    one: dict[str, float] = {"stuck": 0.5, "silent": np.nan, "out of range": 99.0}
+    values[700:800, 0] = shaken if trouble == "noise" else one[trouble]
+    assert bool(faults(played(series_of((1, metric, 5)), values))) is judged
+
+
 def test_a_value_out_of_range_is_a_spike() -> None:
     values = quiet(900, 1, 0.3)
     values[700] = -99_999.0
