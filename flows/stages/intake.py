@@ -161,7 +161,7 @@ class Intake:
 
     def take_timely(self, until: int) -> None:
         """Let readings in time take effect that do so by an instant."""
-        for metric, (series, ts, value, effective, _) in self.parked.take(until):
+        for metric, (series, ts, value, effective) in self.parked.take(until):
             self.quarantine.insert(metric, series, ts, value)
             self._born(self.shard.stores[metric].cell[series], effective)
         strays = self.strays.take(until)

@@ -16,6 +16,8 @@ Flags = np.ndarray[Any, np.dtype[np.bool_]]
 Table = list[tuple[int, np.ndarray[Any, Any]]]
 Rows = tuple[Ints, ...]
 """Columns; of readings: series, ts, value, effective, and what else is known, such as when each came."""
+Chosen = tuple[Rows, Ints]
+"""Columns, and the numbers of some of their rows."""
 
 
 class ParkedReadings:
@@ -45,7 +47,10 @@ class ParkedReadings:
         return self._waiting.first
 
     def take(self, until: int) -> Iterator[tuple[int, Rows]]:
-        """Metrics with the readings in time that take effect by an instant, no longer parked."""
+        """Metrics with series, ts, value and effective of readings in time that take effect by an instant.
+
+        They are no longer parked. Of each metric they come in the order in which they were added.
+        """
         return _by_metric(self._waiting.take(until))
 
     def of(self, metric: int) -> Rows | None:
@@ -110,12 +115,12 @@ class ParkedStrays:
     def take(self, until: int) -> Strays | None:
         """Those in time that take effect by an instant, no longer parked; None if there are none."""
         found = self._waiting.take(until)
-        return None if found is None else Strays(*found)
+        return None if found is None else Strays(*_at(*found))
 
     def take_late(self, at: int) -> Strays | None:
         """Late ones that take effect at a slice end, no longer parked; None if there are none."""
         found = self._waiting.take_late(at)
-        return None if found is None else Strays(*found)
+        return None if found is None else Strays(*_at(*found))
 
     def state(self) -> list[Rows]:
         """Plain arrays: cell, ts and effective of all, those in time and the late ones apart."""
@@ -145,7 +150,7 @@ class _Waiting:
             self._timely.append(rows)
             self.first = min(self.first, int(rows[self._effective].min()))
 
-    def take(self, until: int) -> Rows | None:
+    def take(self, until: int) -> Chosen | None:
         if self.first > min(until, FINAL - 1):
             return None
         parked = _joined(self._all())
@@ -153,15 +158,15 @@ class _Waiting:
         self.bundles.clear()
         self._timely = [] if due.all() else [_only(parked, ~due)]
         self.first = int(parked[self._effective][~due].min(initial=FINAL))
-        return _only(parked, due)
+        return parked, np.flatnonzero(due)
 
-    def take_late(self, at: int) -> Rows | None:
+    def take_late(self, at: int) -> Chosen | None:
         if not self._late:
             return None
         parked = _joined(self._late)
         due = parked[self._effective] == at
         self._late = [] if due.all() else [_only(parked, ~due)]
-        return _only(parked, due) if due.any() else None
+        return (parked, np.flatnonzero(due)) if due.any() else None
 
     def boundaries(self, until: int) -> list[int]:
         ends = (np.unique(rows[self._effective]) for rows in self._late)
@@ -203,12 +208,18 @@ def _joined(parts: list[Rows]) -> Rows:
     return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
 
 
-def _by_metric(rows: Rows | None) -> Iterator[tuple[int, Rows]]:
-    """The metrics, ascending, and the other columns of each in their order; the first column tells it."""
-    if rows is None:
+def _at(rows: Rows, chosen: Ints) -> Rows:
+    return tuple(column[chosen] for column in rows)
+
+
+def _by_metric(found: Chosen | None) -> Iterator[tuple[int, Rows]]:
+    """The metrics of chosen rows, ascending, and four more columns of each in their order."""
+    if found is None:
         return
-    order = np.argsort(rows[0], kind="stable")
-    metric, *others = (column[order] for column in rows)
+    rows, chosen = found
+    # One copy of what may be a minute of a city.
+    order = chosen[np.argsort(rows[0][chosen], kind="stable")]
+    metric, *others = (column[order] for column in rows[:5])
     cuts = np.flatnonzero(np.diff(metric)) + 1
     for begin, end in pairwise([0, *cuts.tolist(), len(metric)]):
         yield int(metric[begin]), tuple(column[begin:end] for column in others)
