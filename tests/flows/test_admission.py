@@ -212,7 +212,7 @@ def test_a_state_survives_metrics_that_are_numbered_anew() -> None:
 
 
 def test_a_state_of_another_version_is_refused() -> None:
-    with pytest.raises(ValueError, match="state must be of version 2, found 0"):
+    with pytest.raises(ValueError, match="state must be of version 3, found 0"):
         door(state={**door().state(), "version": 0})
 
 
