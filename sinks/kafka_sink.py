@@ -17,7 +17,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -45,41 +45,20 @@ LOG = EventLog("kafka")
 
 _MOST_WAITING = 1_000
 """Messages that wait for others at most."""
-_LAST_S = 3.0
-"""Seconds to wait for a broker at the end."""
 
 Snapshot = bytes | None
 T = TypeVar("T")
 
 
-class _Message(msgspec.Struct, frozen=True):
-    """A message that waits for others."""
-
-    topic: str
-    value: bytes
-    key: bytes | None
-    headers: list[tuple[str, bytes | None]]
-
-    @classmethod
-    def of(cls, one: Outgoing) -> _Message:
-        headers = [(name, text.encode() if isinstance(text, str) else text) for name, text in one.headers]
-        return cls(one.topic, one.value, one.key, headers)
-
-    def outgoing(self) -> Outgoing:
-        return Outgoing(self.topic, self.value, self.key, tuple(self.headers))
-
-
 class _State(msgspec.Struct, frozen=True):
     """``ends``: of each partition (offset after the last message); ``told``: ids that may come again.
 
-    ``sender``: the transactional id under which the part wrote, "" if it wrote without transactions;
-    ``waiting``: what it had not written.
+    ``sender``: the transactional id under which the part wrote, "" if it wrote without transactions.
     """
 
     ends: dict[str, dict[int, int]]
     told: list[str]
     sender: str = ""
-    waiting: list[_Message] = []
 
 
 _state = msgspec.json.Decoder(_State).decode
@@ -134,7 +113,7 @@ class Content(Protocol):
 
 @dataclass(slots=True)
 class KafkaPart(StatefulSinkPartition[Any, Snapshot]):
-    """One part: items in, written when `write_batch` returns or a little later; snapshots know what waits."""
+    """One part: items in, written when `write_batch` returns, or a little later but before a snapshot."""
 
     settings: SinkSettings
     content: Content
@@ -161,8 +140,6 @@ class KafkaPart(StatefulSinkPartition[Any, Snapshot]):
         self._told.update(one.encode() for one in (state.told if state is not None else ()))
         if self._told:
             LOG.info("kafka.there_already", topics=self.content.topics, count=len(self._told))
-        waited = () if state is None else map(_Message.outgoing, state.waiting)
-        self._waiting = [one for one in waited if self._is_new(one)]
 
     @property
     def _remembers(self) -> bool:
@@ -256,22 +233,16 @@ class KafkaPart(StatefulSinkPartition[Any, Snapshot]):
         """Where the topics end; and what stands before that, but has not come again yet since a crash."""
         if not self.settings.durable:
             return None
+        with self.settings.timed("kafka"):
+            self._write()
         ends: dict[str, dict[int, int]] = {}
         for (topic, number), end in self._writer.ends.items():
             ends.setdefault(topic, {})[number] = end
-        told = sorted(one.decode() for one in self._told)
-        return msgspec.json.encode(_State(ends, told, self._sender, list(map(_Message.of, self._waiting))))
+        return msgspec.json.encode(_State(ends, sorted(one.decode() for one in self._told), self._sender))
 
     def close(self) -> None:
-        """Write what waits, if a broker answers soon; else it is written at the next start."""
-        self._writer.patience = _LAST_S
-        self.settings = replace(self.settings, patience=_LAST_S)
-        try:
-            self._write()
-        except KafkaAwayError as error:
-            LOG.warning("kafka.sink_waiting", error=error)
-        finally:
-            self._writer.close()
+        """Let go of the connection; what waits comes again, for no snapshot knows of it."""
+        self._writer.close()
 
 
 class KafkaSink(FixedPartitionedSink[Any, Snapshot]):

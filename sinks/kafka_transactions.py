@@ -39,7 +39,6 @@ class KafkaTransactions:
         patience: seconds to wait for a broker that is away during a transaction; None for ever.
 
     Attributes:
-        patience: may be changed.
         ends: of each partition written to, the offset after the last message that is committed.
 
     Raises:
@@ -49,7 +48,7 @@ class KafkaTransactions:
     """
 
     def __init__(self, settings: KafkaSettings, name: str, patience: float | None = None) -> None:
-        self._settings, self.name, self.patience, self._hearing = settings, name, patience, Hearing()
+        self._settings, self.name, self._patience, self._hearing = settings, name, patience, Hearing()
         self.ends: dict[Place, int] = {}
         more: dict[str, Option] = {
             **sender_options(settings),
@@ -111,7 +110,7 @@ class KafkaTransactions:
 
     def _attempt(self, messages: Sequence[Outgoing]) -> list[Outgoing]:
         """One transaction; which messages were too large, so that none is there."""
-        with awaited(self._settings, self.patience, self._why) as look:
+        with awaited(self._settings, self._patience, self._why) as look:
             while True:
                 errors = self._transact(messages, look)
                 if not errors:

@@ -52,7 +52,7 @@ class KafkaWriter:
         patience: float | None = None,
         make: Callable[[KafkaSettings, Mapping[str, Option], Callable[[Error], None]], Producer] = producer,
     ) -> None:
-        self._settings, self.patience, self._make = settings, patience, make
+        self._settings, self._patience, self._make = settings, patience, make
         # A broker that is away is waited for: no message gives up by itself.
         self._more: dict[str, Option] = {**sender_options(settings), "message.timeout.ms": 0}
         self.ends: dict[Place, int] = {}
@@ -127,7 +127,7 @@ class KafkaWriter:
             report(error.args[0], None)
 
     def _wait(self, busy: Callable[[], bool]) -> None:
-        with awaited(self._settings, self.patience, self._why) as look:
+        with awaited(self._settings, self._patience, self._why) as look:
             try:
                 while busy():
                     self._producer.poll(TURN)
