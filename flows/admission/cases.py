@@ -85,8 +85,7 @@ class EventAdmission:
             self._hold, self.tally = FutureHold(clock, _WAITING), Tally()
             return
         check_version(state)
-        if "roster" in state:
-            self._roster = CaseRoster.restore(most, state["roster"])
+        self._roster = CaseRoster.restore(most, state["roster"])
         self._hold = FutureHold.restore(clock, state["hold"])
         self.tally = Tally.restore(state["tally"])
 

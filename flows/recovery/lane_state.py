@@ -12,7 +12,6 @@ from flows.pieces import Clock
 from flows.recovery.cold_store import ColdStore, Shelf
 from flows.recovery.snapshots import COSTS
 from flows.stages.shard_lane import ShardLane
-from indicators.cases import CaseRow
 from indicators.shard import Shard
 
 VERSION = 3
@@ -107,17 +106,6 @@ def _load_shard(shard: Shard, state: dict[str, Any]) -> None:
         shard.store(code).restore(columns)
     for key, columns in state["further"].items():
         shard.further[key].restore(columns)
-    if "places" in state:
-        _load_rows(shard, state)
-    else:
-        for cases, columns in zip(shard.cases, state["cases"], strict=True):
-            cases.restore(columns)
+    for cases, columns in zip(shard.cases, state["cases"], strict=True):
+        cases.restore(columns)
     shard.counters.slices = dict(state["counters"])
-
-
-def _load_rows(shard: Shard, state: dict[str, Any]) -> None:
-    """Cases as a release kept them that had an object for each."""
-    for kind, *columns in state["cases"]:
-        shard.cases[kind].put(CaseRow(*columns))
-    for cases, places in zip(shard.cases, state["places"], strict=True):
-        cases.places.update(places.tolist())

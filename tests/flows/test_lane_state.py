@@ -20,11 +20,10 @@ from flows.admission.roll import Roll
 from flows.inputs import Input
 from flows.records import Item, ReplayPart, ReplaySource
 from flows.recovery.cold_store import ColdStoreError
-from flows.recovery.snapshots import FORMAT, packed, thaw
+from flows.recovery.snapshots import FORMAT, thaw
 from flows.replay.replaying import ReplayOptions, city_of
 from flows.router import Lanes
 from flows.steps import Run, ShardShell
-from indicators.cases import Place
 from sinks.table_file import ValueFrame
 from tests.replays import make_city
 
@@ -148,35 +147,6 @@ def test_a_crash_anywhere_changes_nothing_that_comes_after(
             assert told(engine.step() or []) == expected
         assert engine.step() is None
         engine.close()
-
-
-def as_before(snapshot: bytes) -> bytes:
-    """The snapshot of a shard lane as releases took it that kept cases one by one."""
-    state = thaw(snapshot)
-    lane, rows = state["lane"], []
-    for kind, cases in enumerate(lane["cases"]):
-        number, *steps = cases["steps"]
-        for n, (key, cell, located, place) in enumerate(zip(*cases["cases"], strict=True)):
-            own = (column[number == n] for column in steps)
-            rows.append((kind, int(key), int(cell), int(located), *own, Place(*place.tolist())))
-    lane |= {"cases": rows, "places": [cases["places"] for cases in lane["cases"]]}
-    assert rows
-    return packed(state)
-
-
-def test_snapshots_of_releases_that_kept_cases_one_by_one_are_taken_up(
-    town: Path, undisturbed: list[list[Any]], tmp_path: Path
-) -> None:
-    engine, cut = Engine(town, tmp_path), len(undisturbed) // 2
-    for expected in undisturbed[:cut]:
-        assert told(engine.step() or []) == expected
-    snapshot = engine.snapshot()
-    engine.close()
-    old = {at: as_before(data) if at[0] == "shard" else data for at, data in snapshot.items()}
-    engine = Engine(town, tmp_path, old)
-    for expected in undisturbed[cut:]:
-        assert told(engine.step() or []) == expected
-    engine.close()
 
 
 def test_snapshots_are_bytes_and_name_their_format(town: Path, tmp_path: Path) -> None:
