@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from flows.admission.partition_clock import NEVER
 from flows.batches import Ints
+from flows.recovery.snapshots import narrow, wide
 from indicators.order import stable_order
 
 DEPTH = 8
@@ -159,8 +160,8 @@ class Recent:
         ts, newest = self._ts[:used], newest[:used]
         return {
             "newest": newest,
-            "age": _narrow(np.where(ts == NEVER, _EMPTY, newest[:, None] - ts)),
-            "value": _narrow(self._value[:used]),
+            "age": narrow(np.where(ts == NEVER, _EMPTY, newest[:, None] - ts)),
+            "value": narrow(self._value[:used]),
             "place": self._pushed[:used] & _LAST,
         }
 
@@ -168,18 +169,12 @@ class Recent:
     def restore(cls, state: Mapping[str, Any]) -> Self:
         """The memory of ``state()``."""
         recent = cls()
-        age, newest = state["age"].astype(np.int64), state["newest"]
+        age, newest = wide(state["age"]), state["newest"]
         recent._ts = np.where(age == _EMPTY, NEVER, newest[:, None] - age)
-        recent._value, recent._pushed = state["value"].astype(np.int64), state["place"].copy()
+        recent._value, recent._pushed = wide(state["value"]), state["place"].copy()
         recent._latest = newest.copy()
         recent._place = np.zeros(len(recent._pushed), np.int32)
         return recent
-
-
-def _narrow(numbers: Ints) -> NDArray[np.integer[Any]]:
-    """A copy, in four bytes each where they fit: a recovery point packs all of them."""
-    large = np.abs(numbers.min(initial=0)), numbers.max(initial=0)
-    return numbers.astype(np.int32 if max(large) <= np.iinfo(np.int32).max else np.int64)
 
 
 def _by_series(series: NDArray[np.integer[Any]]) -> Ints:

@@ -12,12 +12,17 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
+import numpy as np
 import zstandard
+from numpy.typing import NDArray
 
 from flows.replay.profile import timed
 
 FORMAT = b"yw1:"
 """What every snapshot begins with; changes with the layout of any state."""
+
+Narrowed = tuple[int, NDArray[np.integer[Any]]]
+"""The least of some integers, and what each is above it."""
 
 _OURS = ("alerts", "flows", "geo", "indicators", "sinks")
 _KNOWN = {
@@ -110,6 +115,26 @@ def thaw(data: bytes) -> Any:  # noqa: ANN401
             f"go on with the release that wrote it, or begin with an empty recovery folder"
         )
     return _States(io.BytesIO(zstandard.decompress(data[len(FORMAT) :]))).load()
+
+
+def narrow(column: NDArray[np.int64]) -> Narrowed:
+    """Integers as the least and what each is above it, in four bytes where that fits: half of what is packed.
+
+    >>> narrow(np.array([1_700_000_000_000, 1_700_000_000_007]))
+    (1700000000000, array([0, 7], dtype=uint32))
+    """
+    if not column.size:
+        return 0, column.astype(np.uint32)
+    least, most = int(column.min()), int(column.max())
+    kind = np.uint32 if most - least <= np.iinfo(np.uint32).max else np.int64
+    return least, (column - least).astype(kind)
+
+
+def wide(narrowed: Narrowed) -> NDArray[np.int64]:
+    """The integers that were made narrow."""
+    least, above = narrowed
+    found: NDArray[np.int64] = above.astype(np.int64) + least
+    return found
 
 
 class _States(pickle.Unpickler):

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from flows.batches import FINAL, Ints, Strays
-from flows.recovery.snapshots import packed, thaw
+from flows.recovery.snapshots import Narrowed, narrow, packed, thaw, wide
 
 Metrics = np.ndarray[Any, np.dtype[np.int16]]
 Flags = np.ndarray[Any, np.dtype[np.bool_]]
-Table = list[tuple[int, np.ndarray[Any, Any]]]
+Table = list[Narrowed]
 Rows = tuple[Ints, ...]
 """Columns; of readings: series, ts, value, effective, and what else is known, such as when each came."""
 Chosen = tuple[Rows, Ints]
@@ -226,14 +226,8 @@ def _by_metric(found: Chosen | None) -> Iterator[tuple[int, Rows]]:
 
 
 def _narrow(rows: Rows) -> tuple[Ints, Table]:
-    """Columns as the least number and what is above it, in four bytes where that fits: half the pause."""
-    found = []
-    for column in rows[1:]:
-        least, most = int(column.min()), int(column.max())
-        kind = np.uint32 if most - least <= np.iinfo(np.uint32).max else np.int64
-        found.append((least, (column - least).astype(kind)))
-    return rows[0], found
+    return rows[0], [narrow(column) for column in rows[1:]]
 
 
 def _wide(metric: Ints, table: Table) -> Rows:
-    return metric, *(above.astype(np.int64) + least for least, above in table)
+    return metric, *map(wide, table)
