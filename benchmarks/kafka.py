@@ -36,8 +36,8 @@ from flows.config.configuration import Configuration
 from tests.kafka.broker import Cluster, real_cluster
 from tests.kafka.live_engine import LiveEngine
 
-_LOOK, _IDLE = 0.5, 0.1
-"""Seconds between two looks: a look is a scrape of all metrics, which the engine pays for."""
+_LOOK, _IDLE = 0.2, 0.1
+"""Seconds between two looks: a scrape of all metrics, which the engine pays for, until the first record."""
 _MILLION = 1_000_000
 _GROUP, _USER, _SYSTEM = 2, 11, 12
 """Places in ``/proc/PID/stat``, behind the name."""
@@ -88,15 +88,17 @@ def measure(cluster: Cluster, config: Configuration, folder: Path, workers: int,
     try:
         first: tuple[float, float] | None = None
         received = begin_cpu = 0.0
+        end = 0.0
         while received < wanted:
             if engine.process is None or engine.process.poll() is not None:
                 raise RuntimeError(engine.said())
             time.sleep(_LOOK)
+            if first is not None:
+                end = idle_since(engine.process.pid)
             received = engine.read_so_far(workers)
             if first is None and received:
                 first = time.monotonic(), received
                 begin_cpu = cpu_seconds([engine.process.pid])
-        end = idle_since(engine.process.pid) if engine.process is not None else 0.0
         at, had = first or (begun, 0.0)
         spent = cpu_seconds([engine.process.pid]) if engine.process is not None else 0.0
         broker = cpu_seconds(brokers) - before

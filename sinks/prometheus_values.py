@@ -1,15 +1,18 @@
 """Values and levels of city, districts and streets as gauges: the newest window of each, until data stop.
 
-    ("areas", ValueFrame) ─▶ Latest ─▶ text, when scraped
+    ("areas", ValueFrame) ─▶ newest rows of each indicator ─▶ text, when scraped
 
-Cells and communities are too many to be labels: they live in Redis and in the history.
+Cells and communities are too many to be labels: they live in Redis and in the history. A turn of the flow
+only keeps columns; labels and numbers become text in the thread of whoever scrapes.
 """
 
 from __future__ import annotations
 
+import math
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from bytewax.outputs import DynamicSink, FixedPartitionedSink, StatefulSinkPartition, StatelessSinkPartition
@@ -21,13 +24,82 @@ from sinks.table_file import KINDS, ValueFrame
 
 _LOWEST = KINDS.index("street")
 _LABELS = ("indicator", "area", "kind")
-Rows = dict[tuple[str, str, str], tuple[int, float | None, int]]
-"""(indicator, area, kind) -> end of its newest window (ms), value or None, level."""
+_VALUE = "Value of an indicator's newest window, in the indicator's unit."
+_LEVEL = "Level of an indicator: 0 none, 1 blue, 2 yellow, 3 orange, 4 red."
+_INFO = "Names of the areas that have values."
+Pair = tuple[str, str]
+"""An area and its kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """The newest window of n areas of one indicator, each once.
+
+    Attributes:
+        area: bytes[n], UTF-8 ids.
+        kind: uint8[n], index into `KINDS`.
+        end: int64[n], end of the window, epoch ms.
+        value: float64[n], NaN for none.
+        level: uint8[n], 0 to 4.
+    """
+
+    area: NDArray[np.bytes_]
+    kind: NDArray[np.uint8]
+    end: NDArray[np.int64]
+    value: NDArray[np.float64]
+    level: NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, frame: ValueFrame) -> Self:
+        """Those of a frame from streets up; of rows of equal ends the last."""
+        kind, end = (np.broadcast_to(np.asarray(x), len(frame)) for x in (frame.kind, frame.window_end))
+        shown = np.flatnonzero(kind >= _LOWEST)
+        # A place is an area, so that only the texts of those that stay are looked at.
+        rows = shown if frame.place is None else shown[_last(frame.place[shown], end[shown])]
+        new = cls(frame.area_at(rows), kind[rows], end[rows], frame.value[rows], frame.level[rows])
+        return new.once() if frame.place is None else new
+
+    def then(self, later: Self) -> Self:
+        """With rows that were told later: they stand unless their window is older."""
+        if self.has_areas_of(later):
+            old = later.end < self.end
+            pairs = zip(self.columns[2:], later.columns[2:], strict=True)
+            return type(self)(self.area, self.kind, *(np.where(old, mine, new) for mine, new in pairs))
+        pairs = zip(self.columns, later.columns, strict=True)
+        return type(self)(*(np.concatenate(pair) for pair in pairs)).once()
+
+    @property
+    def columns(self) -> tuple[NDArray[Any], ...]:
+        """All of them, in order; they are never written to."""
+        return self.area, self.kind, self.end, self.value, self.level
+
+    def has_areas_of(self, other: Self) -> bool:
+        """Whether both have the same areas in the same order."""
+        return np.array_equal(self.area, other.area) and np.array_equal(self.kind, other.kind)
+
+    def pairs(self) -> list[Pair]:
+        """The areas."""
+        return [(a.decode(), KINDS[k]) for a, k in zip(self.area.tolist(), self.kind.tolist(), strict=True)]
+
+    def once(self) -> Self:
+        """Each area once, with its latest window; of equal ones the last."""
+        _, number = np.unique(self.area, return_inverse=True)
+        rows = _last(number * len(KINDS) + self.kind, self.end)
+        return type(self)(*(column[rows] for column in self.columns))
+
+
+def _last(number: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Of each number the row with the latest end, of equal ends the last; by rising number."""
+    order = np.argsort(end, kind="stable")
+    at = np.full(int(number.max(initial=-1)) + 1, -1)
+    # Of repeated targets numpy keeps the last assigned.
+    at[number[order]] = order
+    return np.asarray(at[at >= 0])
 
 
 @dataclass(slots=True)
 class Latest:
-    """The newest value of each (indicator, area, kind): window end ms, value or None, level.
+    """The newest value of each (indicator, area, kind).
 
     ``names`` gives the Chinese and English name of an (area, kind); others are called by their ids.
 
@@ -38,105 +110,84 @@ class Latest:
     'yiwang_indicator_value{area="city",indicator="air.aqi",kind="city"} 57.0'
     """
 
-    rows: Rows = field(default_factory=dict)
-    names: Mapping[tuple[str, str], tuple[str, str]] = field(default_factory=dict)
+    rows: dict[str, Newest] = field(default_factory=dict)
+    names: Mapping[Pair, Pair] = field(default_factory=dict)
+    _told: dict[str, tuple[Newest, list[Pair]]] = field(default_factory=dict, init=False)
+    _telling: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
     _value: KeptGauge = field(init=False)
     _level: KeptGauge = field(init=False)
     _info: KeptGauge = field(init=False)
 
     def __post_init__(self) -> None:
         """No sample yet."""
-        text = "Value of an indicator's newest window, in the indicator's unit."
-        self._value = KeptGauge("yiwang_indicator_value", text, _LABELS)
-        text = "Level of an indicator: 0 none, 1 blue, 2 yellow, 3 orange, 4 red."
-        self._level = KeptGauge("yiwang_indicator_level", text, _LABELS)
-        text = "Names of the areas that have values."
-        self._info = KeptGauge("yiwang_area_info", text, ("area", "kind", "area_zh", "area_en"))
-        rows, self.rows = self.rows, {}
-        self.go_on(rows)
+        self._value = KeptGauge("yiwang_indicator_value", _VALUE, _LABELS)
+        self._level = KeptGauge("yiwang_indicator_level", _LEVEL, _LABELS)
+        self._info = KeptGauge("yiwang_area_info", _INFO, ("area", "kind", "area_zh", "area_en"))
 
     def take(self, frame: ValueFrame) -> None:
         """Take the rows of a frame; an older window than the one shown changes nothing."""
         if frame.news is not None:
-            self._forget(set(frame.news.indicators))
-        n = len(frame)
-        kind, end = (np.broadcast_to(np.asarray(column), n) for column in (frame.kind, frame.window_end))
-        area = frame.area
-        rows: Rows = {}
-        for i in _last(kind, end, area).tolist():
-            key = (frame.indicator, area[i].decode(), KINDS[kind[i]])
-            known = self.rows.get(key)
-            if known is None or end[i] >= known[0]:
-                value = float(frame.value[i])
-                rows[key] = int(end[i]), None if np.isnan(value) else value, int(frame.level[i])
-        self.go_on(rows)
-
-    def go_on(self, rows: Rows) -> None:
-        """Show these rows from now on, whatever was shown in their places."""
-        self._info.set((self._named(key), 1.0) for key in rows.keys() - self.rows.keys())
-        self.rows |= rows
-        self._value.set((key, value) for key, (_, value, _) in rows.items())
-        levels = ((key, None if value is None else level) for key, (_, value, level) in rows.items())
-        self._level.set(levels)
-
-    def _forget(self, indicators: set[str]) -> None:
-        gone = {key for key in self.rows if key[0] in indicators}
-        self.rows = {key: row for key, row in self.rows.items() if key not in gone}
-        self._value.set((key, None) for key in gone)
-        self._level.set((key, None) for key in gone)
-        still = {key[1:] for key in self.rows}
-        self._info.set((self._named(key), None) for key in gone if key[1:] not in still)
-
-    def _named(self, key: tuple[str, str, str]) -> tuple[str, str, str, str]:
-        _, area, kind = key
-        return (area, kind, *self.names.get((area, kind), (area, area)))
+            gone = set(frame.news.indicators)
+            self.rows = {name: rows for name, rows in self.rows.items() if name not in gone}
+        new = Newest.of(frame)
+        if len(new.area):
+            known = self.rows.get(frame.indicator)
+            self.rows[frame.indicator] = new if known is None else known.then(new)
 
     def text(self) -> bytes:
         """What a scrape gets: an area without data has no sample."""
-        return b"".join(gauge.text() for gauge in (self._value, self._level, self._info))
+        with self._telling:
+            rows = dict(self.rows)
+            for indicator in self._told.keys() - rows.keys():
+                self._untell(indicator, self._told.pop(indicator)[1])
+            for indicator, new in rows.items():
+                self._tell(indicator, new)
+            return b"".join(gauge.text() for gauge in (self._value, self._level, self._info))
+
+    def _tell(self, indicator: str, new: Newest) -> None:
+        old, pairs = self._told.get(indicator, (None, []))
+        if new is old:
+            return
+        changed = list(range(len(new.area)))
+        if old is not None and new.has_areas_of(old):
+            same = (new.value == old.value) | (np.isnan(new.value) & np.isnan(old.value))
+            changed = np.flatnonzero(~same | (new.level != old.level)).tolist()
+        else:
+            before, pairs = pairs, new.pairs()
+            self._told[indicator] = new, pairs
+            there = set(pairs)
+            self._untell(indicator, [pair for pair in before if pair not in there])
+            self._info.set((self._named(pair), 1.0) for pair in pairs)
+        self._told[indicator] = new, pairs
+        values, levels = new.value.tolist(), new.level.tolist()
+        told = [(i, (indicator, *pairs[i]), math.isnan(values[i])) for i in changed]
+        self._value.set((key, None if none else values[i]) for i, key, none in told)
+        self._level.set((key, None if none else levels[i]) for i, key, none in told)
+
+    def _untell(self, indicator: str, pairs: list[Pair]) -> None:
+        keys = [(indicator, *pair) for pair in pairs]
+        for gauge in (self._value, self._level):
+            gauge.set((key, None) for key in keys)
+        still = {pair for _, others in self._told.values() for pair in others}
+        self._info.set((self._named(pair), None) for pair in pairs if pair not in still)
+
+    def _named(self, pair: Pair) -> tuple[str, str, str, str]:
+        return (*pair, *self.names.get(pair, (pair[0], pair[0])))
 
     def families(self) -> Iterator[Family]:
         """The same with all samples, for who looks at them one by one."""
-        rows = [
-            (key, value, level) for key, (_, value, level) in list(self.rows.items()) if value is not None
-        ]
-        values = [Sample(key, value) for key, value, _ in rows]
-        levels = [Sample(key, level) for key, _, level in rows]
-        yield Family(
-            "yiwang_indicator_value",
-            "gauge",
-            "Value of an indicator's newest window, in the indicator's unit.",
-            _LABELS,
-            values,
-        )
-        yield Family(
-            "yiwang_indicator_level",
-            "gauge",
-            "Level of an indicator: 0 none, 1 blue, 2 yellow, 3 orange, 4 red.",
-            _LABELS,
-            levels,
-        )
-        known = {
-            (area, kind): self.names.get((area, kind), (area, area)) for _, area, kind in list(self.rows)
-        }
-        yield Family(
-            "yiwang_area_info",
-            "gauge",
-            "Names of the areas that have values.",
-            ("area", "kind", "area_zh", "area_en"),
-            [Sample((*key, *names), 1) for key, names in sorted(known.items())],
-        )
-
-
-def _last(kind: NDArray[Any], end: NDArray[Any], area: NDArray[np.bytes_]) -> NDArray[np.int64]:
-    """Of each area that is shown the row with the latest window; of equal ones the last."""
-    shown = np.flatnonzero(kind >= _LOWEST)
-    if len(shown) < 2:
-        return shown
-    _, number = np.unique(area[shown], return_inverse=True)
-    order = np.lexsort((shown, end[shown], number))
-    last = np.append(np.diff(number[order]) != 0, True)
-    return np.asarray(np.sort(shown[order[last]]))
+        values, levels, areas = list[Sample](), list[Sample](), set[Pair]()
+        for indicator, rows in dict(self.rows).items():
+            pairs = rows.pairs()
+            areas.update(pairs)
+            for pair, value, level in zip(pairs, rows.value.tolist(), rows.level.tolist(), strict=True):
+                if not math.isnan(value):
+                    values.append(Sample((indicator, *pair), value))
+                    levels.append(Sample((indicator, *pair), level))
+        yield Family(self._value.name, "gauge", _VALUE, _LABELS, values)
+        yield Family(self._level.name, "gauge", _LEVEL, _LABELS, levels)
+        info = [Sample(self._named(pair), 1) for pair in sorted(areas)]
+        yield Family(self._info.name, "gauge", _INFO, self._info.labels, info)
 
 
 class _Part(StatefulSinkPartition[ValueFrame, dict[str, Any]]):
@@ -148,7 +199,7 @@ class _Part(StatefulSinkPartition[ValueFrame, dict[str, Any]]):
             self._latest.take(frame)
 
     def snapshot(self) -> dict[str, Any]:
-        return {"rows": dict(self._latest.rows)}
+        return {"newest": {name: rows.columns for name, rows in self._latest.rows.items()}}
 
 
 class ValueGauges(FixedPartitionedSink[ValueFrame, dict[str, Any]]):
@@ -168,7 +219,9 @@ class ValueGauges(FixedPartitionedSink[ValueFrame, dict[str, Any]]):
         """The part, with what a snapshot says was shown."""
         del step_id, for_part
         if resume_state is not None:
-            self._latest.go_on(resume_state["rows"])
+            # What an earlier layout holds comes again with the next windows.
+            newest = resume_state.get("newest", {})
+            self._latest.rows |= {name: Newest(*columns) for name, columns in newest.items()}
         return _Part(self._latest)
 
 

@@ -106,10 +106,14 @@ class ValueFrame:
     @property
     def area(self) -> NDArray[np.bytes_]:
         """The id of the area of every row as fixed-width UTF-8 bytes."""
+        return self.area_at(slice(None))
+
+    def area_at(self, rows: NDArray[np.int64] | slice) -> NDArray[np.bytes_]:
+        """The same of some rows."""
         names = self.names
         if isinstance(names, list):
             names = np.array([name.encode() for name in names])
-        return names if self.place is None else names[self.place]
+        return names[rows if self.place is None else self.place[rows]]
 
 
 class ValuePart(StatefulSinkPartition[ValueFrame, Position]):

@@ -19,7 +19,7 @@ from flows.kafka.feed import Feed
 from flows.kafka.partition import KafkaPartition
 from flows.kafka.watch import Watch
 from flows.live.run_input import GrowingFile
-from flows.live.run_source import SPAN, LivePart, LiveSource
+from flows.live.run_source import LivePart, LiveSource
 from flows.pieces import BEFORE
 from flows.records import Item
 from flows.recovery.snapshots import thaw
@@ -32,9 +32,6 @@ LOG = EventLog("kafka")
 
 Start = Literal["earliest", "latest"]
 Gap = Literal["stop", "earliest", "latest"]
-
-AHEAD = SPAN
-"""How far a partition is read ahead of the slowest of all parts, ms: what waits is kept in memory."""
 
 _OFFSET: Mapping[Kind, int] = {"readings": 0, "events": 1, "feedback": 2}
 """So that the first partitions of all topics do not meet in one part."""
@@ -248,9 +245,10 @@ class KafkaPart(LivePart):
         return max(super().greatest, self._kafka.alignment.greatest)
 
     def _is_ahead(self, file: GrowingFile) -> bool:
+        """A turn ahead of the slowest of all parts: what waits for it is kept in memory."""
         slowest = min(self._high, self._kafka.alignment.slowest_but(self.name))
         start = slowest if slowest != BEFORE else file.begun
-        return BEFORE not in {file.clock, start} and file.clock > start + AHEAD
+        return BEFORE not in {file.clock, start} and file.clock > start + self._turns.span
 
     def _close_silent(self, items: list[Item], now: float) -> None:
         for partition in self.partitions:

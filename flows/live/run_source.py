@@ -20,6 +20,7 @@ from flows.batches import FINAL
 from flows.config.option_types import ClockMode
 from flows.inputs import Door, Input
 from flows.live.run_input import GrowingFile
+from flows.live.run_turns import Turns
 from flows.pieces import BEFORE, MAX_DISORDER, Clock, FeedbackPiece
 from flows.records import PART, Item, ReplayPart, ReplaySource
 from flows.replay.failures import noted
@@ -31,8 +32,6 @@ POLL = 0.05
 """Seconds between two looks at files without new records."""
 AHEAD = 3_600_000
 """How far one input is read ahead of the slowest, ms: what waits for the slowest is kept in memory."""
-SPAN = 1_800_000
-"""Event time of one turn, ms: a stop waits for a turn, and a backlog of sparse records has many windows."""
 _BREATH = 5.0
 """Seconds of silence that even a clock of the records' own does not call silence."""
 
@@ -52,6 +51,7 @@ class LivePart(ReplayPart):
         self.kept = settings.wall()
         self._high = self._began = BEFORE
         self._spoke = Clock(BEFORE)
+        self._turns = Turns()
         self._registry_read = _written(settings.sensors)
         self._roll = settings.roll
         super().__init__(settings, snapshot, name)
@@ -77,6 +77,7 @@ class LivePart(ReplayPart):
         if self._wait:
             return []
         self._reload()
+        self._turns.begin()
         items: list[Item] = []
         self._read_on(items, now)
         self._close_silent(items, now)
@@ -102,6 +103,10 @@ class LivePart(ReplayPart):
             file.listen(now, self.greatest)
             items += self._items(file, admitted)
             read += max(admitted.received, 1)
+        self._turns.full = True
+
+    def _turn(self) -> int:
+        return self._turns.records if super()._turn() else 0
 
     def _ceiling(self, now: float) -> int | None:
         """The latest time a record may have now (R6); a clock of the records' own asks for witnesses."""
@@ -153,7 +158,7 @@ class LivePart(ReplayPart):
         return passed and now - file.heard >= min(_BREATH, self._live.idle_after)
 
     def _clock(self) -> Clock:
-        """As far as every input that counts has come, but no further in one turn than `SPAN`; never back."""
+        """As far as every input that counts has come, but no further than a turn may be; never back."""
         self._high = max(self._high, min(self._come(), self._most()))
         return Clock(self._high)
 
@@ -164,9 +169,9 @@ class LivePart(ReplayPart):
     def _most(self) -> int:
         """Where the clock may be at the end of this turn."""
         if self._began != BEFORE:
-            return self._began + SPAN
+            return self._began + self._turns.span
         first = self._beginning.since
-        return FINAL if first == FINAL else first + MAX_DISORDER + SPAN
+        return FINAL if first == FINAL else first + MAX_DISORDER + self._turns.span
 
     @property
     def greatest(self) -> int:

@@ -18,7 +18,7 @@ from flows.kafka.alignment import Alignment
 from flows.kafka.feed import ARROW, Feed
 from flows.kafka.source import GapError, KafkaPart, KafkaSource, Station, once, part_of
 from flows.kafka.watch import DISCOVER_EVERY, FRESH, End, Watch
-from flows.live.run_source import SPAN
+from flows.live.run_turns import MOST_SPAN
 from flows.pieces import BEFORE, MAX_DISORDER
 from flows.records import Item
 from flows.recovery.snapshots import COSTS
@@ -187,7 +187,7 @@ def test_the_clock_goes_on_in_steps_after_an_outage() -> None:
     bench.kafka.put(A, *(reading(NOON + minute * MINUTE) for minute in range(600)))
     part = bench.part()
     clocks = [item.piece.clock.maximum for item in bench.drain(part) if item.step == "shard"]
-    assert max(b - a for a, b in pairwise(clocks)) <= SPAN
+    assert max(b - a for a, b in pairwise(clocks)) <= MOST_SPAN
     assert part.watermark == NOON + 599 * MINUTE - MAX_DISORDER
 
 
