@@ -114,7 +114,11 @@ class EarlyReadings:
     def _values(self, series: Ints, ts: Ints, value: Ints, grid: Ints, due: NDArray[np.bool_]) -> Judgements:
         begin = int(grid[due].min())
         width = int(grid[due].max()) - begin + 1
-        pairs = np.unique(series[due] * width + (grid[due] - begin))
+        pairs = series[due] * width + (grid[due] - begin)
+        # Rows are by series and time, and seconds rise with time but for readings that came late.
+        if (pairs[1:] < pairs[:-1]).any():
+            pairs.sort()
+        pairs = pairs[np.append(True, pairs[1:] != pairs[:-1])]
         who, at = pairs // width, pairs % width + begin
         span = int(ts.max()) - int(ts.min()) + self.window + 2
         base = int(ts.min()) - self.window - 1

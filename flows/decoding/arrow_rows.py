@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -29,12 +30,17 @@ def stream_row(message: bytes, row: int) -> bytes:
     >>> stream_row(sink.getvalue().to_pybytes(), 1)
     b'{"sensor_id":"b"}'
     """
-    with pa.ipc.open_stream(message) as reader:
-        for batch in reader:
-            if row < batch.num_rows:
-                return row_texts(batch, np.array([row], np.int64))[0]
-            row -= batch.num_rows
+    for batch in _batches(message):
+        if row < batch.num_rows:
+            return row_texts(batch, np.array([row], np.int64))[0]
+        row -= batch.num_rows
     raise IndexError(f"the stream has {row} rows less than asked for; ask for a row that it has")
+
+
+@lru_cache(maxsize=1)  # refused rows of one stream come one after the other
+def _batches(message: bytes) -> list[pa.RecordBatch]:
+    with pa.ipc.open_stream(message) as reader:
+        return list(reader)
 
 
 def row_texts(batch: pa.RecordBatch, rows: NDArray[np.int64]) -> list[bytes]:

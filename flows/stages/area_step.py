@@ -251,7 +251,9 @@ class AreaStep:
         """Merged values of these windows, one column per area."""
         kind, uid, district, frame = self._merged(plan, ends, frames)
         rows = self.areas.rows(kind, uid, district)
-        extra = np.setdiff1d(np.flatnonzero(self.areas.birth <= ends[-1]), rows)
+        born = self.areas.birth <= ends[-1]
+        born[rows] = False
+        extra = np.flatnonzero(born)
         frame = frame.at(np.arange(len(rows)), len(rows) + len(extra))
         rows = np.concatenate((rows, extra))
         judged = judge(plan, frame, self.city.calendar, self.plan.catalogue.settings)
