@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any
@@ -16,14 +17,16 @@ Flags = np.ndarray[Any, np.dtype[np.bool_]]
 Table = list[Narrowed]
 Rows = tuple[Ints, ...]
 """Columns; of readings: series, ts, value, effective, and what else is known, such as when each came."""
-Chosen = tuple[Rows, Ints]
-"""Columns, and the numbers of some of their rows."""
+
+SORTED = 200_000
+"""Readings that are put in order of metrics together."""
 
 
 class ParkedReadings:
     """Readings of one shard lane in arrival order; late ones apart.
 
-    They lie as they came, all metrics together: many small turns cost no more than a few large ones.
+    They lie all metrics together: many small turns cost no more than a few large ones. Where they are many,
+    they are put in order of metrics, so that less is left to do when all of a minute take effect at once.
 
     Those in time can be kept on disk from one recovery point to the next, as a shelf of the cold store: what
     came between two points is a bundle that does not change any more, so that a point costs what came since
@@ -33,14 +36,16 @@ class ParkedReadings:
         changed: the bundles that are not on disk.
     """
 
-    def __init__(self) -> None:
-        """Nothing parked."""
+    def __init__(self, together: int = SORTED) -> None:
+        """Nothing parked; so many readings are put in order together."""
         self._waiting = _Waiting(effective=4)
+        self._together = together
         self.changed: set[int] = set()
 
     def add(self, metric: int | Metrics, rows: Rows, late: Flags) -> None:
         """Park readings, of one metric or each of its own; ``late`` bool[n]."""
         self._waiting.add((np.full(len(late), metric, np.int16), *rows), late)
+        self._waiting.sort(self._together)
 
     def begin(self) -> int:
         """The earliest slice end at which a reading in time takes effect, FINAL if none is parked."""
@@ -115,12 +120,12 @@ class ParkedStrays:
     def take(self, until: int) -> Strays | None:
         """Those in time that take effect by an instant, no longer parked; None if there are none."""
         found = self._waiting.take(until)
-        return None if found is None else Strays(*_at(*found))
+        return Strays(*_joined(found)) if found else None
 
     def take_late(self, at: int) -> Strays | None:
         """Late ones that take effect at a slice end, no longer parked; None if there are none."""
         found = self._waiting.take_late(at)
-        return None if found is None else Strays(*_at(*found))
+        return Strays(*_joined(found)) if found else None
 
     def state(self) -> list[Rows]:
         """Plain arrays: cell, ts and effective of all, those in time and the late ones apart."""
@@ -131,7 +136,8 @@ class _Waiting:
     """Rows in arrival order that take effect at instants of their own; late ones apart.
 
     ``effective`` is the number of the column that says when; ``first`` the earliest of those in time, FINAL
-    if there are none; ``bundles`` those in time that came before the others.
+    if there are none. Those in time are first the ``bundles``, then those that are ``_sorted``, then the
+    others; all but these are in order of their first column.
     """
 
     def __init__(self, effective: int) -> None:
@@ -139,7 +145,9 @@ class _Waiting:
         self.first = FINAL
         self.bundles: dict[int, Rows] = {}
         self._next = 0
+        self._sorted: list[Rows] = []
         self._timely: list[Rows] = []
+        self._count = 0
         self._late: list[Rows] = []
 
     def add(self, rows: Rows, late: Flags) -> None:
@@ -148,37 +156,42 @@ class _Waiting:
             rows = _only(rows, ~late)
         if len(rows[0]):
             self._timely.append(rows)
+            self._count += len(rows[0])
             self.first = min(self.first, int(rows[self._effective].min()))
 
-    def take(self, until: int) -> Chosen | None:
-        if self.first > min(until, FINAL - 1):
-            return None
-        parked = _joined(self._all())
-        due = parked[self._effective] <= until
-        self.bundles.clear()
-        self._timely = [] if due.all() else [_only(parked, ~due)]
-        self.first = int(parked[self._effective][~due].min(initial=FINAL))
-        return parked, np.flatnonzero(due)
+    def sort(self, least: int) -> None:
+        """Put those in time that are not yet in order of the first column, if they are so many."""
+        if self._count >= least:
+            self._sorted.append(_ordered(_joined(self._timely)))
+            self._timely, self._count = [], 0
 
-    def take_late(self, at: int) -> Chosen | None:
+    def take(self, until: int) -> list[Rows]:
+        if self.first > min(until, FINAL - 1):
+            return []
+        self.sort(1)
+        parts = [(rows, rows[self._effective] <= until) for rows in (*self.bundles.values(), *self._sorted)]
+        self.bundles.clear()
+        left = [_only(rows, ~due) for rows, due in parts if not due.all()]
+        self._sorted = [_ordered(_joined(left))] if left else []
+        self.first = min((int(rows[self._effective].min()) for rows in self._sorted), default=FINAL)
+        return [rows if due.all() else _only(rows, due) for rows, due in parts if due.any()]
+
+    def take_late(self, at: int) -> list[Rows]:
         if not self._late:
-            return None
+            return []
         parked = _joined(self._late)
         due = parked[self._effective] == at
         self._late = [] if due.all() else [_only(parked, ~due)]
-        return (parked, np.flatnonzero(due)) if due.any() else None
+        return [_only(parked, due)] if due.any() else []
 
     def boundaries(self, until: int) -> list[int]:
         ends = (np.unique(rows[self._effective]) for rows in self._late)
         return sorted({end for found in ends for end in found[found <= until].tolist()})
 
-    def _all(self) -> list[Rows]:
-        return [*self.bundles.values(), *self._timely]
-
     def loose(self) -> list[tuple[Rows, bool]]:
         """One table of those in time in no bundle and one of late ones, where there are any; which it is."""
-        self._timely, self._late = ([_joined(t)] if t else [] for t in (self._timely, self._late))
-        return [*((rows, False) for rows in self._timely), *((rows, True) for rows in self._late)]
+        parts = [*self._sorted, *self._timely], self._late
+        return [(_joined(rows), late) for rows, late in zip(parts, (False, True), strict=True) if rows]
 
     def together(self) -> list[tuple[Rows, bool]]:
         """All there is, those in time first, and whether they are late."""
@@ -186,10 +199,12 @@ class _Waiting:
 
     def bundle(self) -> int | None:
         """Make one of those in time that are in none; its number, None if there are none."""
-        if not self._timely:
+        loose = [*self._sorted, *self._timely]
+        if not loose:
             return None
-        self.bundles[self._next] = _joined(self._timely)
-        self._timely, self._next = [], self._next + 1
+        self.bundles[self._next] = _ordered(_joined(loose))
+        self._sorted, self._timely, self._count = [], [], 0
+        self._next += 1
         return self._next - 1
 
     def take_up(self, number: int, rows: Rows) -> None:
@@ -208,21 +223,24 @@ def _joined(parts: list[Rows]) -> Rows:
     return tuple(np.concatenate(column) for column in zip(*parts, strict=True))
 
 
-def _at(rows: Rows, chosen: Ints) -> Rows:
-    return tuple(column[chosen] for column in rows)
+def _ordered(rows: Rows) -> Rows:
+    """Rows by their first column, equal ones in the order they had."""
+    if (rows[0][1:] >= rows[0][:-1]).all():
+        return rows
+    order = np.argsort(rows[0], kind="stable")
+    return tuple(column[order] for column in rows)
 
 
-def _by_metric(found: Chosen | None) -> Iterator[tuple[int, Rows]]:
-    """The metrics of chosen rows, ascending, and four more columns of each in their order."""
-    if found is None:
-        return
-    rows, chosen = found
-    # One copy of what may be a minute of a city.
-    order = chosen[np.argsort(rows[0][chosen], kind="stable")]
-    metric, *others = (column[order] for column in rows[:5])
-    cuts = np.flatnonzero(np.diff(metric)) + 1
-    for begin, end in pairwise([0, *cuts.tolist(), len(metric)]):
-        yield int(metric[begin]), tuple(column[begin:end] for column in others)
+def _by_metric(parts: list[Rows]) -> Iterator[tuple[int, Rows]]:
+    """The metrics of some rows, ascending, and four more columns of each in their order."""
+    spans = defaultdict[int, list[Rows]](list)
+    for rows in map(_ordered, parts):  # late ones lie as they came
+        metric = rows[0]
+        cuts = [0, *(np.flatnonzero(metric[1:] != metric[:-1]) + 1).tolist(), len(metric)]
+        for begin, end in pairwise(cuts):
+            spans[int(metric[begin])].append(tuple(column[begin:end] for column in rows[1:5]))
+    for number, found in sorted(spans.items()):
+        yield number, _joined(found)
 
 
 def _narrow(rows: Rows) -> tuple[Ints, Table]:

@@ -49,8 +49,8 @@ def test_all_of_a_metric_are_found_those_in_time_first(batches: list[list[Parked
 
 
 def filled(batches: list[list[Parked]], every: int = 2) -> ParkedReadings:
-    """All parked, those of every so many batches in a bundle."""
-    parked = ParkedReadings()
+    """All parked, those of every so many batches in a bundle, and in order of metrics where they are many."""
+    parked = ParkedReadings(together=5)
     for number, batch in enumerate(batches):
         add(parked, batch)
         if number % every == every - 1:
@@ -123,7 +123,7 @@ def test_bundles_on_disk_and_a_snapshot_together_hold_what_was_parked(
     lost: bool,  # noqa: FBT001 - drawn
 ) -> None:
     """``lost``: the recovery point after the last turn was not committed."""
-    parked, then = ParkedReadings(), ParkedReadings()
+    parked, then = ParkedReadings(together=5), ParkedReadings()
     state, seq = parked.state(), 0
     with TemporaryDirectory() as folder:
         cold = ColdStore(Path(folder, "lane.sqlite"))
