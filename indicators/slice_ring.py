@@ -22,6 +22,7 @@ from indicators.shared_arrays import SharedArrays
 from indicators.slices import Channel, Ints, ReadingTest, Slice
 from indicators.tiers import LAST, Last, Tier
 
+_BEFORE_ALL = int(np.iinfo(np.int64).min)
 _NEUTRAL = {"min": np.iinfo(np.int64).max, "max": np.iinfo(np.int64).min}
 
 
@@ -158,10 +159,13 @@ class SliceRing:
         Series without readings have 0, for ``min`` the largest and for ``max`` the least int64.
         """
         into = np.full(size, _NEUTRAL.get(str(channel), 0), np.int64)
-        k = low + 1
+        k, covered = low + 1, self._covered(channel)
         while k <= high:
             if high - low >= self._step and (k - 1) % self._step == 0 and k + self._step - 1 <= high:
                 stride = self._step
+            elif k > covered and k not in self.slices:
+                k += 1
+                continue
             else:
                 stride = self._closed(k, high, channel) or 1
             part = self._sums(k, stride, channel)
@@ -206,14 +210,20 @@ class SliceRing:
                 if part is not None:
                     row[part.who] = add(row[part.who], part.values)
 
-    def _closed(self, k: int, high: int, channel: Channel) -> int:
-        """How many slices up to ``high`` the closed step covers that begins with slice k, 0 for none."""
+    def _covered(self, channel: Channel) -> int:
+        """The last slice that closed steps cover, below all slices where there is none."""
         tier = self.tier
         if tier is None or tier.until is None or channel not in tier.place:
+            return _BEFORE_ALL
+        return tier.until * (tier.length // self.length)
+
+    def _closed(self, k: int, high: int, channel: Channel) -> int:
+        """How many slices up to ``high`` the closed step covers that begins with slice k, 0 for none."""
+        covered = self._covered(channel)
+        if self.tier is None or k > covered:
             return 0
-        size = tier.length // self.length
-        fits = (k - 1) % size == 0 and k + size - 1 <= min(high, tier.until * size)
-        return size if fits else 0
+        size = self.tier.length // self.length
+        return size if (k - 1) % size == 0 and k + size - 1 <= min(high, covered) else 0
 
     def _sums(self, k: int, stride: int, channel: Channel) -> _Sums | None:
         """The sums over ``stride`` slices from slice k on: one, a closed step, or an hour."""
@@ -235,10 +245,12 @@ class SliceRing:
         found = self._coarse.get(key, _NOT_ASKED)
         if found is _NOT_ASKED:
             parts, k, end = [], first, first + self._step - 1
-            while k <= end:
+            covered = min(self._covered(channel), end)
+            while k <= covered:
                 stride = self._closed(k, end, channel) or 1
                 parts.append(self._sums(k, stride, channel))
                 k += stride
+            parts += [self._fine_sums(n, channel) for n in range(k, end + 1) if n in self.slices]
             present = [p for p in parts if p is not None and len(p.who)]
             if not present:
                 self._coarse[key] = None
