@@ -19,7 +19,7 @@ from flows.batches import Ints
 from flows.city import City
 from flows.control.change import Change
 from flows.control.editions import Editions
-from flows.pieces import Moves
+from flows.pieces import BEFORE, Moves
 from flows.scores.journal import Journal
 from flows.scores.roster import Roster
 from flows.scores.series import Marked, Scored, SeriesScores, Tuning, Values
@@ -84,6 +84,8 @@ class ScoreLane:
         self._sensors: dict[str, AreaNames] = {}
         self._steps = steps_of(city) if settings.sensors else {}
         self._queued: list[ValueFrame] = []
+        self._due = BEFORE
+        """Before this instant no window ends."""
 
     def take(self, pieces: Iterable[ValueFrame | Moves]) -> list[ScoredPiece]:
         """Take frames in their order; score them when it is said that their windows are closed."""
@@ -124,7 +126,7 @@ class ScoreLane:
     def _adopt(self, change: Change) -> None:
         if self.editions is None:
             raise RuntimeError(f"change {change.number} came to a run without control")
-        self.change, self.city = change, self.editions.city(change)
+        self.change, self.city, self._due = change, self.editions.city(change), BEFORE
 
     def _meanings(self) -> dict[str, tuple[Any, ...]]:
         """What the values of each scored indicator mean: series whose meaning changes begin anew."""
@@ -163,6 +165,9 @@ class ScoreLane:
     def _score(self, until: int) -> tuple[list[ValueFrame], list[Anomaly]]:
         """Score all windows up to an instant."""
         frames, self._queued = self._queued, []
+        if not frames and until < self._due:
+            return [], []
+        self._due = self._next_end(until)
         self._learn(frames)
         by_indicator: dict[str, list[int]] = {}
         for i, frame in enumerate(frames):
@@ -182,6 +187,12 @@ class ScoreLane:
             anomalies += [one for marked in scored.marked for one in self._told(group, marked)]
         published = [frame for frame in frames if not _of_sensors(frame)]
         return published, sorted(anomalies, key=lambda one: one.window_end)
+
+    def _next_end(self, closed: int) -> int:
+        """When the next window ends, once all up to an instant are closed; the instant itself: unknown."""
+        due, steps = self.city.due(closed), set(self._steps.values())
+        ends = (self.city.calendar.next_end(closed, step) for step in steps)
+        return due if due == closed else min([due, *ends])
 
     def _learn(self, frames: list[ValueFrame]) -> None:
         """Remember what areas and sensors are called."""
