@@ -12,6 +12,7 @@ change nothing.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol, Self
 
 import numpy as np
@@ -60,7 +61,7 @@ class Graded(Protocol):
         """True where great values are bad, False where small ones are."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ladder:
     """The bounds of one indicator: four of each, from blue to red.
 
@@ -92,12 +93,12 @@ class Ladder:
         )
         return cls(tuple(indicator.raises), tuple(clears), tuple(indicator.for_ms), indicator.high_bad)
 
-    @property
+    @cached_property
     def used(self) -> tuple[int, ...]:
         """The levels that have a bound, lowest first."""
         return tuple(level for level in LEVELS if not np.isnan(self.raises[level - 1]).all())
 
-    @property
+    @cached_property
     def patient(self) -> tuple[int, ...]:
         """The used levels that must be reached for some time before they are entered."""
         return tuple(level for level in self.used if self.for_ms[level - 1])

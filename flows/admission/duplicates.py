@@ -158,10 +158,13 @@ class Recent:
         newest = self._ts.max(axis=1, initial=NEVER)
         used = int(np.flatnonzero(newest != NEVER).max(initial=-1)) + 1
         ts, newest = self._ts[:used], newest[:used]
+        last = self._value[np.arange(used), (self._pushed[:used] - 1) & _LAST]
         return {
             "newest": newest,
             "age": narrow(np.where(ts == NEVER, _EMPTY, newest[:, None] - ts)),
-            "value": narrow(self._value[:used]),
+            # What a sensor sends is near what it sent last, however large it is.
+            "last": last,
+            "value": narrow(np.where(ts == NEVER, 0, self._value[:used] - last[:, None])),
             "place": self._pushed[:used] & _LAST,
         }
 
@@ -171,7 +174,8 @@ class Recent:
         recent = cls()
         age, newest = wide(state["age"]), state["newest"]
         recent._ts = np.where(age == _EMPTY, NEVER, newest[:, None] - age)
-        recent._value, recent._pushed = wide(state["value"]), state["place"].copy()
+        recent._value = wide(state["value"]) + state["last"][:, None]
+        recent._pushed = state["place"].copy()
         recent._latest = newest.copy()
         recent._place = np.zeros(len(recent._pushed), np.int32)
         return recent

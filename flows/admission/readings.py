@@ -33,7 +33,7 @@ from indicators.metrics import Metrics
 
 Series = NDArray[np.int32]
 
-VERSION = 3
+VERSION = 4
 """Of the layout of ``state()``."""
 
 STRAY_SLICE = 3_600_000

@@ -24,6 +24,7 @@ from flows.admission.roll import UNREGISTERED, Entries, Roll, wgs84
 from flows.admission.table import Table
 from flows.batches import FINAL, NAME_BYTES, Floats, Ints, NewSeries
 from flows.decoding.columns import Names
+from flows.recovery.snapshots import packed, thaw
 from indicators.key_table import KeyTable
 from indicators.metrics import Metrics
 from indicators.points import NOWHERE, nanodegrees
@@ -89,7 +90,9 @@ class SeriesIndex:
         "_first",
         "_guests",
         "_metrics",
+        "_packed",
         "_pending",
+        "_reloads",
         "_roll",
         "pairs",
         "places",
@@ -106,6 +109,8 @@ class SeriesIndex:
         self.places = KeyTable(np.int32, np.int64)
         self._first = np.full(0, _NONE, np.int32)
         self._pending: list[NDArray[np.integer[Any]]] = []
+        self._packed: tuple[tuple[int, ...], bytes] | None = None
+        self._reloads = 0
         self._enrol()
 
     def pairs_of(self, sensor: Names, metric: Names) -> Ints:
@@ -272,6 +277,7 @@ class SeriesIndex:
     def reload(self, roll: Roll) -> None:
         """Take over another registry; series with changed attributes are announced again."""
         every = np.arange(len(self.series))
+        self._reloads += 1
         owners, self._roll = self._owners(every), roll
         pairs = np.flatnonzero(self.pairs["metric"] != _NONE)
         sensor, metric = (self.pairs[name][pairs].astype(np.int64) for name in ("sensor", "metric"))
@@ -333,15 +339,25 @@ class SeriesIndex:
 
     def state(self) -> dict[str, Any]:
         """Plain copy. Metrics go by their codes, so that they may be numbered anew after a restart."""
-        pair, cell = self.places.columns()
         return {
-            "metrics": list(self._codes),
-            "sensors": self.sensors.state(),
-            "pairs": self.pairs.state(),
-            "series": self.series.state(),
-            "places": (pair.copy(), cell.copy()),
+            "tables": self._tables(),
+            "current": self.pairs["current"].copy(),
             "pending": np.concatenate([np.zeros(0, np.int64), *self._pending]),
         }
+
+    def _tables(self) -> bytes:
+        """What only new series and another registry change: the same bytes until then."""
+        version = self._reloads, len(self.sensors), len(self.pairs), len(self.places)
+        if self._packed is None or self._packed[0] != version:
+            tables = {
+                "metrics": self._codes,
+                "sensors": self.sensors.state(),
+                "pairs": self.pairs.state(),
+                "series": self.series.state(),
+                "places": self.places.columns(),
+            }
+            self._packed = version, packed(tables)
+        return self._packed[1]
 
     @classmethod
     def restore(
@@ -354,13 +370,13 @@ class SeriesIndex:
         most: int = UNLIMITED,
     ) -> Self:
         """The index of ``state()``; what the registry says differently today will be announced."""
-        index = cls(metrics, Roll.empty(), enrols=enrols, most=most)
-        index.sensors = NameTable.restore(state["sensors"])
-        index.pairs = Table.restore(_PAIR, state["pairs"])
-        index.series = Table.restore(_SERIES, state["series"])
-        index.places.put(*state["places"])
+        index, tables = cls(metrics, Roll.empty(), enrols=enrols, most=most), thaw(state["tables"])
+        index.sensors = NameTable.restore(tables["sensors"])
+        index.pairs = Table.restore(_PAIR, {**tables["pairs"], "current": state["current"]})
+        index.series = Table.restore(_SERIES, tables["series"])
+        index.places.put(*tables["places"])
         index._pending = [state["pending"].copy()]
-        today = np.array([metrics.index.get(code, _NONE) for code in state["metrics"]] + [_NONE], np.int16)
+        today = np.array([metrics.index.get(code, _NONE) for code in tables["metrics"]] + [_NONE], np.int16)
         index.pairs["metric"][:] = today[index.pairs["metric"]]
         index._grow()
         # Later pairs of a sensor come first in its chain, and numpy keeps the last assigned.

@@ -14,7 +14,7 @@ from flows.recovery.snapshots import COSTS
 from flows.stages.shard_lane import ShardLane
 from indicators.shard import Shard
 
-VERSION = 3
+VERSION = 4
 _PARKED = -1
 """The shelf of the readings that are parked."""
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from alerts.thresholds import Thresholds
 from flows.batches import Ints
 from flows.pieces import BEFORE, EarlyValues
+from flows.recovery.snapshots import narrow, wide
 from flows.stages.intake import Key
 from flows.stages.parked import ParkedReadings
 from flows.stages.publisher import Early
@@ -133,13 +134,21 @@ class EarlyJudge:
 
     def state(self) -> dict[str, Any]:
         """Plain data."""
-        return {"done": self.done, "readings": {key: r.state() for key, r in self.readings.items()}}
+        return {"done": self.done, "readings": {key: _narrow(r.state()) for key, r in self.readings.items()}}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take up a ``state()``."""
         self.done = state["done"]
         for key, readings in self.readings.items():
-            readings.restore(state["readings"][key])
+            readings.restore(_wide(state["readings"][key]))
+
+
+def _narrow(state: dict[str, Any]) -> dict[str, Any]:
+    return {**state, "rows": [narrow(row) for row in state["rows"]]}
+
+
+def _wide(state: dict[str, Any]) -> dict[str, Any]:
+    return {**state, "rows": np.stack([wide(row) for row in state["rows"]])}
 
 
 def merged_values(old: dict[int, Early], new: dict[int, Early]) -> dict[int, Early]:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from flows.admission.name_table import NameTable
-from flows.admission.readings import ReadingAdmission
+from flows.admission.readings import VERSION, ReadingAdmission
 from flows.admission.registry import Registry, read_registry
 from flows.admission.roll import Roll
 from flows.batches import FINAL, ReadingBatch
@@ -212,7 +212,7 @@ def test_a_state_survives_metrics_that_are_numbered_anew() -> None:
 
 
 def test_a_state_of_another_version_is_refused() -> None:
-    with pytest.raises(ValueError, match="state must be of version 3, found 0"):
+    with pytest.raises(ValueError, match=f"state must be of version {VERSION}, found 0"):
         door(state={**door().state(), "version": 0})
 
 
