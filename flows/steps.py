@@ -20,11 +20,11 @@ from flows.city_flow import Steps
 from flows.control.control_input import CONTROL
 from flows.control.editions import Editions
 from flows.explain.watch import Watch
-from flows.pieces import BEFORE, ControlPiece, Moves, OrdersPiece, PlacedCases, ShardPiece
+from flows.pieces import BEFORE, AreaPiece, ControlPiece, Moves, OrdersPiece, PlacedCases, ShardPiece
 from flows.records import PART, Item
 from flows.recovery.cold_store import ColdStore
 from flows.recovery.file_attic import FileAttic
-from flows.recovery.lane_state import load, save
+from flows.recovery.lane_state import load, save, write_ahead
 from flows.recovery.snapshots import freeze, thaw
 from flows.replay.failures import noted
 from flows.replay.profile import timed
@@ -46,6 +46,7 @@ def judge_of(lane: str) -> str:
 
 
 CITY = "city"
+_MINUTE = 60_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,10 +197,18 @@ class ShardShell(StatefulBatchLogic[Item, Item, Any]):
                 return [], StatefulBatchLogic.RETAIN
             held, self._held = self._held, []
             items: list[Item] = []
-            for out, piece in lane.take(held):
+            for out, piece in self._taken(lane, held):
                 moves = Moves(lane.name, piece.clock, out.transitions, piece.edition, piece.change)
                 items += [Item("area", CITY, piece), *self._run.outgoing(lane.name, out, moves)]
             return items, StatefulBatchLogic.RETAIN
+
+    def _taken(self, lane: ShardLane, pieces: list[Any]) -> list[tuple[Published, AreaPiece]]:
+        """What a lane makes of pieces; the readings of a minute that took effect begin to go to disk."""
+        before = lane.closed
+        done = lane.take(pieces)
+        if self._run.recovery is not None and lane.closed // _MINUTE > before // _MINUTE:
+            write_ahead(lane, self._store(lane), self._seq + 1)
+        return done
 
     @noted()
     def snapshot(self) -> bytes:

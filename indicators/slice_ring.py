@@ -7,8 +7,9 @@ the attic.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -311,8 +312,12 @@ class SliceRing:
 
     def dump(self, k: int) -> bytes:
         """A slice as bytes: int32 series, int64 times, int64 values."""
-        part = self.slices[k].awake()
-        return part.series.astype(np.int32).tobytes() + part.ts.tobytes() + part.value.tobytes()
+        return _bytes(self.slices[k].awake())
+
+    def draft(self, k: int) -> Callable[[], bytes]:
+        """What dumps a slice as it is now, whenever it is called and in whatever thread."""
+        kept = self.slices[k]
+        return partial(_bytes, kept) if isinstance(kept, Slice) else partial(bytes, self.dump(k))
 
     def load(self, k: int, data: bytes) -> None:
         """Take up a slice that was dumped."""
@@ -373,3 +378,7 @@ def _add(into: Ints, part: _Sums, channel: Channel) -> None:
         into[who] = np.maximum(into[who], part.values)
     else:
         into[who] += part.values
+
+
+def _bytes(part: Slice) -> bytes:
+    return b"".join((part.series.astype(np.int32).data, part.ts.data, part.value.data))

@@ -5,6 +5,9 @@ a snapshot; the slices a snapshot speaks of are, for each slice, the row with th
 own. A row without data says that the slice was dropped. So a snapshot that was never committed leaves rows
 behind that nobody reads, and the next one under its number removes them.
 
+Much may change at once, at the end of a minute. It can be written ahead, under the number of the snapshot to
+come and in another thread, so that the flow stands still for less when that snapshot is taken.
+
 The engine closes an epoch only when the one before is committed everywhere. While snapshot n is taken, none
 before n - 1 can be asked for any more; rows that only those speak of are dropped, with one more in reserve.
 """
@@ -13,8 +16,10 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -33,6 +38,9 @@ DELETE FROM slices WHERE seq < :seq AND (metric, slice) IN (SELECT metric, slice
 """
 _STILL_NEEDED = 2
 """Snapshots before the one being taken whose slices are kept."""
+
+_AHEAD = ThreadPoolExecutor(1, "cold-store")
+"""The thread that writes ahead, for all stores of a process."""
 
 Row = tuple[int, int, int, bytes | None, bytes | None]
 
@@ -57,6 +65,21 @@ class Shelf(Protocol):
         """Take up one that was dumped."""
 
 
+class Drafted(Shelf, Protocol):
+    """One whose content can become bytes in another thread."""
+
+    def draft(self, k: int) -> Callable[[], bytes]:
+        """What dumps one of them as it is now, whenever and wherever it is called."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """What is being written ahead: (shelf, its number, what of it), and how many bytes there were."""
+
+    shelves: list[tuple[Drafted, int, set[int]]]
+    bytes: Future[int]
+
+
 class ColdStore:
     """The slices of one lane in one SQLite file.
 
@@ -68,7 +91,13 @@ class ColdStore:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
         self._stored: dict[int, set[int]] = {}
-        self._db = sqlite3.connect(path, isolation_level=None)
+        self._begun: _Begun | None = None
+        self._ahead = 0
+        """Bytes written ahead for the snapshot to come."""
+        self._cleared = 0
+        """The snapshot under whose number nothing of an earlier run is left."""
+        # Two threads use it, never at the same time.
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
         self._db.executescript(_SCHEMA)
@@ -78,14 +107,56 @@ class ColdStore:
 
         A shelf that is not there any more leaves nothing.
         """
+        ahead, self._ahead = self._ahead + self._settled(), 0
         rows = [row for number, shelf in shelves.items() for row in self._changes(seq, number, shelf)]
         for number in self._stored.keys() - shelves.keys():
             rows += [(number, k, seq, None, None) for k in self._stored.pop(number)]
         with _transaction(self._db):
-            self._db.execute("DELETE FROM slices WHERE seq >= ?", (seq,))
-            self._db.executemany("INSERT INTO slices VALUES (?, ?, ?, ?, ?)", rows)
+            self._put(seq, rows)
             self._drop(seq - _STILL_NEEDED)
-        return sum(len(data) for *_, data in rows if data)
+        self._cleared = seq
+        return ahead + sum(len(data) for *_, data in rows if data)
+
+    def ahead(self, seq: int, shelves: Mapping[int, Drafted]) -> None:
+        """Begin to store what changed under the number of the snapshot to come; nobody waits for it.
+
+        While what was begun before is being written, nothing is begun.
+        """
+        if self._begun is not None and not self._begun.bytes.done():
+            return
+        self._ahead += self._settled()
+        taken = [(shelf, number, shelf.changed & shelf.kept.keys()) for number, shelf in shelves.items()]
+        taken = [one for one in taken if one[-1]]
+        if taken:
+            drafts = [(number, k, shelf.draft(k)) for shelf, number, keys in taken for k in sorted(keys)]
+            for shelf, _, keys in taken:
+                shelf.changed -= keys
+            self._begun = _Begun(taken, _AHEAD.submit(self._write_ahead, seq, drafts))
+
+    def _write_ahead(self, seq: int, drafts: list[tuple[int, int, Callable[[], bytes]]]) -> int:
+        dumped = [(number, k, draft()) for number, k, draft in drafts]
+        with _transaction(self._db):
+            self._put(seq, [(number, k, seq, _digest(data), data) for number, k, data in dumped])
+        self._cleared = seq
+        return sum(len(data) for *_, data in dumped)
+
+    def _settled(self) -> int:
+        """Wait for what was begun; returns its bytes. What could not be written counts as changed again."""
+        begun, self._begun = self._begun, None
+        if begun is None:
+            return 0
+        failed = begun.bytes.exception() is not None
+        for shelf, number, keys in begun.shelves:
+            if failed:
+                shelf.changed |= keys
+            else:
+                self._stored.setdefault(number, set()).update(keys)
+        return 0 if failed else begun.bytes.result()
+
+    def _put(self, seq: int, rows: list[Row]) -> None:
+        if self._cleared != seq:
+            self._db.execute("DELETE FROM slices WHERE seq >= ?", (seq,))
+        self._db.executemany("INSERT OR REPLACE INTO slices VALUES (?, ?, ?, ?, ?)", rows)
 
     def _changes(self, seq: int, number: int, shelf: Shelf) -> Iterator[Row]:
         stored = self._stored.setdefault(number, set())
@@ -135,7 +206,8 @@ class ColdStore:
             )
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file, once what was begun is written."""
+        self._settled()
         self._db.close()
 
 

@@ -13,6 +13,7 @@ from flows.recovery.cold_store import ColdStore, Shelf
 from flows.recovery.snapshots import COSTS
 from flows.stages.shard_lane import ShardLane
 from indicators.shard import Shard
+from indicators.slice_ring import SliceRing
 
 VERSION = 4
 _PARKED = -1
@@ -47,6 +48,13 @@ def save(lane: ShardLane, cold: ColdStore, seq: int) -> dict[str, Any]:
         "since": shard.since,
         "clocks": {name: (c.maximum, c.limit) for name, c in lane.clocks.by_sender.items()},
     }
+
+
+def write_ahead(lane: ShardLane, cold: ColdStore, seq: int) -> None:
+    """Begin to write changed slices of readings, for the hot state that will be saved under ``seq``."""
+    cold.ahead(
+        seq, {number: shelf for number, shelf in shelves(lane).items() if isinstance(shelf, SliceRing)}
+    )
 
 
 def shelves(lane: ShardLane) -> dict[int, Shelf]:

@@ -27,8 +27,9 @@ INSERT = st.tuples(
 )
 FORGET = st.tuples(st.just("forget"), st.integers(0, METRICS - 1), st.integers(0, 900))
 SNAPSHOT = st.just(("snapshot",))
+AHEAD = st.just(("ahead",))
 CRASH = st.tuples(st.just("crash"), st.booleans())
-STEPS = st.lists(st.one_of(INSERT, INSERT, FORGET, SNAPSHOT, SNAPSHOT, CRASH), max_size=40)
+STEPS = st.lists(st.one_of(INSERT, INSERT, FORGET, AHEAD, AHEAD, SNAPSHOT, SNAPSHOT, CRASH), max_size=40)
 
 
 def empty() -> list[SliceRing]:
@@ -60,6 +61,8 @@ def test_after_any_crash_the_rings_are_those_of_the_snapshot(steps: list[tuple[A
                 insert(rings[arguments[0]], arguments[1])
             elif step == "forget":
                 rings[arguments[0]].forget(arguments[1])
+            elif step == "ahead":
+                store.ahead(seq + 1, dict(enumerate(rings)))
             elif step == "snapshot":
                 seq += 1
                 store.write(seq, dict(enumerate(rings)))
@@ -95,6 +98,35 @@ def test_only_changed_slices_are_written(tmp_path: Path) -> None:
     assert store.write(2, dict(enumerate(rings))) == 0
     insert(rings[0], [(0, 599, 2)])
     assert store.write(3, dict(enumerate(rings))) == 20 * 59
+    store.close()
+
+
+def test_what_is_written_ahead_is_not_written_again_unless_it_changes(tmp_path: Path) -> None:
+    store, rings = ColdStore(tmp_path / "lane.sqlite"), empty()
+    insert(rings[0], [(0, ts, 1) for ts in range(1, 600)])
+    store.ahead(1, dict(enumerate(rings)))
+    assert not rings[0].changed
+    insert(rings[0], [(0, 599, 2)])
+    assert store.write(1, dict(enumerate(rings))) == 20 * (599 + 59)
+    assert store.write(2, dict(enumerate(rings))) == 0
+    again = empty()
+    assert store.read(2, dict(enumerate(again))) == 10
+    assert content(again) == content(rings)
+    store.close()
+
+
+def test_what_could_not_be_written_ahead_is_written_with_the_snapshot(tmp_path: Path) -> None:
+    store, rings = ColdStore(tmp_path / "lane.sqlite"), empty()
+    insert(rings[0], [(0, ts, 1) for ts in range(1, 600)])
+    store._db.execute("PRAGMA query_only = ON")
+    store.ahead(1, dict(enumerate(rings)))
+    assert store._begun is not None
+    assert isinstance(store._begun.bytes.exception(), sqlite3.OperationalError)
+    store._db.execute("PRAGMA query_only = OFF")
+    assert store.write(1, dict(enumerate(rings))) == 20 * 599
+    again = empty()
+    store.read(1, dict(enumerate(again)))
+    assert content(again) == content(rings)
     store.close()
 
 
