@@ -160,19 +160,14 @@ class SliceRing:
         Series without readings have 0, for ``min`` the largest and for ``max`` the least int64.
         """
         into = np.full(size, _NEUTRAL.get(str(channel), 0), np.int64)
-        k, covered = low + 1, self._covered(channel)
+        k, long = low + 1, high - low >= self._step
         while k <= high:
-            if high - low >= self._step and (k - 1) % self._step == 0 and k + self._step - 1 <= high:
-                stride = self._step
-            elif k > covered and k not in self.slices:
-                k += 1
-                continue
-            else:
-                stride = self._closed(k, high, channel) or 1
-            part = self._sums(k, stride, channel)
-            k += stride
-            if part is not None:
-                _add(into, part, channel)
+            end = min(high, -(-k // self._step) * self._step) if long else high
+            whole = long and end - k + 1 == self._step
+            for part in [self._coarse_sums(k, channel)] if whole else self._parts(k, end, channel):
+                if part is not None:
+                    _add(into, part, channel)
+            k = end + 1
         return into
 
     def totals(self, channel: Channel, bounds: Sequence[tuple[int, int]], size: int) -> Ints:
@@ -218,20 +213,22 @@ class SliceRing:
             return _BEFORE_ALL
         return tier.until * (tier.length // self.length)
 
-    def _closed(self, k: int, high: int, channel: Channel) -> int:
-        """How many slices up to ``high`` the closed step covers that begins with slice k, 0 for none."""
-        covered = self._covered(channel)
-        if self.tier is None or k > covered:
-            return 0
-        size = self.tier.length // self.length
-        return size if (k - 1) % size == 0 and k + size - 1 <= min(high, covered) else 0
-
-    def _sums(self, k: int, stride: int, channel: Channel) -> _Sums | None:
-        """The sums over ``stride`` slices from slice k on: one, a closed step, or an hour."""
-        if self.tier is not None and self._closed(k, k + stride - 1, channel) == stride:
-            found = self.tier.sums((k - 1) // stride + 1, channel)
-            return None if found is None else _Sums(*found)
-        return self._fine_sums(k, channel) if stride == 1 else self._coarse_sums(k, channel)
+    def _parts(self, k: int, end: int, channel: Channel) -> list[_Sums | None]:
+        """The sums of what there is of the slices k to ``end``: of closed steps where these cover them."""
+        found, tier = list[_Sums | None](), self.tier
+        if tier is not None:
+            covered, size = min(self._covered(channel), end), tier.length // self.length
+            while k <= covered:
+                if (k - 1) % size == 0 and k + size - 1 <= covered:
+                    closed = (
+                        tier.sums((k - 1) // size + 1, channel) if (k - 1) // size + 1 in tier.steps else None
+                    )
+                    found.append(None if closed is None else _Sums(*closed))
+                    k += size
+                else:
+                    found.append(self._fine_sums(k, channel))
+                    k += 1
+        return found + [self._fine_sums(n, channel) for n in range(k, end + 1) if n in self.slices]
 
     def _fine_sums(self, k: int, channel: Channel) -> _Sums | None:
         kept = self.slices.get(k)
@@ -245,13 +242,7 @@ class SliceRing:
         key = ((first - 1) // self._step + 1, channel)
         found = self._coarse.get(key, _NOT_ASKED)
         if found is _NOT_ASKED:
-            parts, k, end = [], first, first + self._step - 1
-            covered = min(self._covered(channel), end)
-            while k <= covered:
-                stride = self._closed(k, end, channel) or 1
-                parts.append(self._sums(k, stride, channel))
-                k += stride
-            parts += [self._fine_sums(n, channel) for n in range(k, end + 1) if n in self.slices]
+            parts = self._parts(first, first + self._step - 1, channel)
             present = [p for p in parts if p is not None and len(p.who)]
             if not present:
                 self._coarse[key] = None
