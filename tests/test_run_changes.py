@@ -310,7 +310,7 @@ def test_a_hangup_of_several_processes_reaches_those_that_listen() -> None:
         "signal.pause()",
     )
     code = "\n".join(lines)
-    supervisor = Supervisor(Configuration())
+    supervisor, before = Supervisor(Configuration()), signal.getsignal(signal.SIGHUP)
     for number in range(2):
         popen = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
         assert popen.stdout is not None
@@ -324,4 +324,4 @@ def test_a_hangup_of_several_processes_reaches_those_that_listen() -> None:
     starts.kill()
     for popen in (listens, starts):
         popen.communicate()
-    assert signal.getsignal(signal.SIGHUP) == signal.SIG_DFL
+    assert signal.getsignal(signal.SIGHUP) == before
