@@ -79,6 +79,13 @@ def idle_since(pid: int) -> float:
             return begun
 
 
+def pid_of(engine: LiveEngine) -> int:
+    """The number of a process that runs; RuntimeError with its last words if it does not."""
+    if engine.process is None or engine.process.poll() is not None:
+        raise RuntimeError(engine.said())
+    return engine.process.pid
+
+
 def measure(cluster: Cluster, config: Configuration, folder: Path, workers: int, wanted: float) -> Run:
     """Run an engine until it has received so many readings."""
     engine = LiveEngine(config, folder)
@@ -86,21 +93,16 @@ def measure(cluster: Cluster, config: Configuration, folder: Path, workers: int,
     before, begun = cpu_seconds(brokers), time.monotonic()
     engine.start(workers)
     try:
-        first: tuple[float, float] | None = None
-        received = begin_cpu = 0.0
-        end = 0.0
-        while received < wanted:
-            if engine.process is None or engine.process.poll() is not None:
-                raise RuntimeError(engine.said())
+        had = 0.0
+        while not had:
             time.sleep(_LOOK)
-            if first is not None:
-                end = idle_since(engine.process.pid)
+            pid, had = pid_of(engine), engine.read_so_far(workers)
+        at, begin_cpu = time.monotonic(), cpu_seconds([pid])
+        received = end = 0.0
+        while received < wanted:
+            end = idle_since(pid_of(engine))
             received = engine.read_so_far(workers)
-            if first is None and received:
-                first = time.monotonic(), received
-                begin_cpu = cpu_seconds([engine.process.pid])
-        at, had = first or (begun, 0.0)
-        spent = cpu_seconds([engine.process.pid]) if engine.process is not None else 0.0
+        spent = cpu_seconds([pid])
         broker = cpu_seconds(brokers) - before
         return Run(received - had, end - at, spent, broker, at - begun, begin_cpu)
     finally:

@@ -220,9 +220,7 @@ class SliceRing:
             covered, size = min(self._covered(channel), end), tier.length // self.length
             while k <= covered:
                 if (k - 1) % size == 0 and k + size - 1 <= covered:
-                    closed = (
-                        tier.sums((k - 1) // size + 1, channel) if (k - 1) // size + 1 in tier.steps else None
-                    )
+                    closed = tier.sums((k - 1) // size + 1, channel)
                     found.append(None if closed is None else _Sums(*closed))
                     k += size
                 else:

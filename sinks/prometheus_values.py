@@ -145,20 +145,20 @@ class Latest:
             return b"".join(gauge.text() for gauge in (self._value, self._level, self._info))
 
     def _tell(self, indicator: str, new: Newest) -> None:
-        old, pairs = self._told.get(indicator, (None, []))
+        old, before = self._told.get(indicator, (None, []))
         if new is old:
             return
-        changed = list(range(len(new.area)))
         if old is not None and new.has_areas_of(old):
+            pairs = before
             same = (new.value == old.value) | (np.isnan(new.value) & np.isnan(old.value))
             changed = np.flatnonzero(~same | (new.level != old.level)).tolist()
         else:
-            before, pairs = pairs, new.pairs()
-            self._told[indicator] = new, pairs
+            pairs, changed = new.pairs(), list(range(len(new.area)))
+        self._told[indicator] = new, pairs
+        if pairs is not before:
             there = set(pairs)
             self._untell(indicator, [pair for pair in before if pair not in there])
             self._info.set((self._named(pair), 1.0) for pair in pairs)
-        self._told[indicator] = new, pairs
         values, levels = new.value.tolist(), new.level.tolist()
         told = [(i, (indicator, *pairs[i]), math.isnan(values[i])) for i in changed]
         self._value.set((key, None if none else values[i]) for i, key, none in told)

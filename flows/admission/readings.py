@@ -23,7 +23,8 @@ from flows.admission.guests import TOO_MANY, UNLIMITED
 from flows.admission.locations import Locations
 from flows.admission.partition_clock import PartitionClock, effective, grid
 from flows.admission.roll import Roll
-from flows.admission.series_index import SeriesIndex, Spots
+from flows.admission.series_index import SeriesIndex
+from flows.admission.spots import Spots
 from flows.batches import Ints, NewSeries, ReadingBatch, Rejected, Strays
 from flows.decoding.columns import Readings, Reject
 from flows.decoding.provenance import Admitted, Origin, Tally

@@ -20,14 +20,15 @@ from numpy.typing import NDArray
 from flows.admission.batch_names import numbered, some
 from flows.admission.guests import TOO_MANY, UNLIMITED, Guests, fitting
 from flows.admission.name_table import NameTable
-from flows.admission.roll import UNREGISTERED, Entries, Roll, wgs84
+from flows.admission.roll import UNREGISTERED, Entries, Roll
+from flows.admission.spots import Spots
 from flows.admission.table import Table
-from flows.batches import FINAL, NAME_BYTES, Floats, Ints, NewSeries
+from flows.batches import FINAL, NAME_BYTES, Ints, NewSeries
 from flows.decoding.columns import Names
 from flows.recovery.snapshots import packed, thaw
 from indicators.key_table import KeyTable
 from indicators.metrics import Metrics
-from indicators.points import NOWHERE, nanodegrees
+from indicators.points import NOWHERE
 
 _PAIR = {"sensor": np.int32, "metric": np.int16, "fixed": np.int64, "current": np.int32, "next": np.int32}
 _SERIES = {
@@ -48,20 +49,6 @@ class _Attributes:
     period: Ints
     retired: Ints
     registered: NDArray[np.bool_]
-
-
-@dataclass(frozen=True, slots=True)
-class Spots:
-    """Coordinates of n records: float64 degrees or NaN, and positions in ``CRS_NAMES``."""
-
-    lon: Floats
-    lat: Floats
-    crs: NDArray[np.uint8]
-
-    def at(self, rows: Ints) -> tuple[Ints, Ints]:
-        """Longitude and latitude of some records in 1e-9 degree of WGS84, NOWHERE where they say none."""
-        lon, lat = wgs84(self.lon[rows], self.lat[rows], self.crs[rows])
-        return nanodegrees(lon), nanodegrees(lat)
 
 
 class SeriesIndex:
@@ -92,7 +79,6 @@ class SeriesIndex:
         "_metrics",
         "_packed",
         "_pending",
-        "_reloads",
         "_roll",
         "pairs",
         "places",
@@ -110,7 +96,6 @@ class SeriesIndex:
         self._first = np.full(0, _NONE, np.int32)
         self._pending: list[NDArray[np.integer[Any]]] = []
         self._packed: tuple[tuple[int, ...], bytes] | None = None
-        self._reloads = 0
         self._enrol()
 
     def pairs_of(self, sensor: Names, metric: Names) -> Ints:
@@ -277,7 +262,7 @@ class SeriesIndex:
     def reload(self, roll: Roll) -> None:
         """Take over another registry; series with changed attributes are announced again."""
         every = np.arange(len(self.series))
-        self._reloads += 1
+        self._packed = None
         owners, self._roll = self._owners(every), roll
         pairs = np.flatnonzero(self.pairs["metric"] != _NONE)
         sensor, metric = (self.pairs[name][pairs].astype(np.int64) for name in ("sensor", "metric"))
@@ -347,8 +332,8 @@ class SeriesIndex:
 
     def _tables(self) -> bytes:
         """What only new series and another registry change: the same bytes until then."""
-        version = self._reloads, len(self.sensors), len(self.pairs), len(self.places)
-        if self._packed is None or self._packed[0] != version:
+        sizes = len(self.sensors), len(self.pairs), len(self.places)
+        if self._packed is None or self._packed[0] != sizes:
             tables = {
                 "metrics": self._codes,
                 "sensors": self.sensors.state(),
@@ -356,7 +341,7 @@ class SeriesIndex:
                 "series": self.series.state(),
                 "places": self.places.columns(),
             }
-            self._packed = version, packed(tables)
+            self._packed = sizes, packed(tables)
         return self._packed[1]
 
     @classmethod

@@ -103,7 +103,7 @@ class LivePart(ReplayPart):
             file.listen(now, self.greatest)
             items += self._items(file, admitted)
             read += max(admitted.received, 1)
-        self._turns.full = True
+        self._turns.full = self._turn() > 0
 
     def _turn(self) -> int:
         return self._turns.records if super()._turn() else 0

@@ -38,7 +38,7 @@ class Turns:
     clock: Callable[[], float] = time.perf_counter
     full: bool = False
     """Whether the present turn ended because it was large enough, and not for want of records."""
-    _scale: float = 1.0
+    _scale: float = field(default=1.0, init=False)
     _begun: float = field(default=0.0, init=False)
 
     @property

@@ -107,7 +107,7 @@ class ColdStore:
 
         A shelf that is not there any more leaves nothing.
         """
-        ahead, self._ahead = self._ahead + self._settled(), 0
+        self._settle()
         rows = [row for number, shelf in shelves.items() for row in self._changes(seq, number, shelf)]
         for number in self._stored.keys() - shelves.keys():
             rows += [(number, k, seq, None, None) for k in self._stored.pop(number)]
@@ -115,7 +115,8 @@ class ColdStore:
             self._put(seq, rows)
             self._drop(seq - _STILL_NEEDED)
         self._cleared = seq
-        return ahead + sum(len(data) for *_, data in rows if data)
+        written, self._ahead = self._ahead + sum(len(data) for *_, data in rows if data), 0
+        return written
 
     def ahead(self, seq: int, shelves: Mapping[int, Drafted]) -> None:
         """Begin to store what changed under the number of the snapshot to come; nobody waits for it.
@@ -124,7 +125,7 @@ class ColdStore:
         """
         if self._begun is not None and not self._begun.bytes.done():
             return
-        self._ahead += self._settled()
+        self._settle()
         taken = [(shelf, number, shelf.changed & shelf.kept.keys()) for number, shelf in shelves.items()]
         taken = [one for one in taken if one[-1]]
         if taken:
@@ -134,24 +135,24 @@ class ColdStore:
             self._begun = _Begun(taken, _AHEAD.submit(self._write_ahead, seq, drafts))
 
     def _write_ahead(self, seq: int, drafts: list[tuple[int, int, Callable[[], bytes]]]) -> int:
-        dumped = [(number, k, draft()) for number, k, draft in drafts]
+        rows = [_row(number, k, seq, draft()) for number, k, draft in drafts]
         with _transaction(self._db):
-            self._put(seq, [(number, k, seq, _digest(data), data) for number, k, data in dumped])
+            self._put(seq, rows)
         self._cleared = seq
-        return sum(len(data) for *_, data in dumped)
+        return sum(len(data) for *_, data in rows if data)
 
-    def _settled(self) -> int:
-        """Wait for what was begun; returns its bytes. What could not be written counts as changed again."""
+    def _settle(self) -> None:
+        """Wait for what was begun; what could not be written counts as changed again."""
         begun, self._begun = self._begun, None
         if begun is None:
-            return 0
+            return
         failed = begun.bytes.exception() is not None
         for shelf, number, keys in begun.shelves:
             if failed:
                 shelf.changed |= keys
             else:
                 self._stored.setdefault(number, set()).update(keys)
-        return 0 if failed else begun.bytes.result()
+        self._ahead += 0 if failed else begun.bytes.result()
 
     def _put(self, seq: int, rows: list[Row]) -> None:
         if self._cleared != seq:
@@ -163,8 +164,7 @@ class ColdStore:
         if not shelf.changed and len(stored) == len(shelf.kept):
             return
         for k in sorted(shelf.changed & shelf.kept.keys()):
-            data = shelf.dump(k)
-            yield number, k, seq, _digest(data), data
+            yield _row(number, k, seq, shelf.dump(k))
         for k in stored - shelf.kept.keys():
             yield number, k, seq, None, None
         shelf.changed.clear()
@@ -207,20 +207,20 @@ class ColdStore:
 
     def close(self) -> None:
         """Close the file, once what was begun is written."""
-        self._settled()
+        self._settle()
         self._db.close()
 
 
 @contextmanager
 def _transaction(db: sqlite3.Connection) -> Iterator[None]:
     """All or nothing."""
-    db.execute("BEGIN IMMEDIATE")
-    try:
+    with db:
+        db.execute("BEGIN IMMEDIATE")
         yield
-    except BaseException:
-        db.execute("ROLLBACK")
-        raise
-    db.execute("COMMIT")
+
+
+def _row(number: int, k: int, seq: int, data: bytes) -> Row:
+    return number, k, seq, _digest(data), data
 
 
 def _digest(data: bytes) -> bytes:

@@ -168,12 +168,13 @@ class _Waiting:
     def take(self, until: int) -> list[Rows]:
         if self.first > min(until, FINAL - 1):
             return []
-        self.sort(1)
-        parts = [(rows, rows[self._effective] <= until) for rows in (*self.bundles.values(), *self._sorted)]
-        self.bundles.clear()
+        loose = [_joined(self._timely)] if self._timely else []
+        waiting = [*self.bundles.values(), *self._sorted, *loose]
+        parts = [(rows, rows[self._effective] <= until) for rows in waiting]
         left = [_only(rows, ~due) for rows, due in parts if not due.all()]
-        self._sorted = [_ordered(_joined(left))] if left else []
-        self.first = min((int(rows[self._effective].min()) for rows in self._sorted), default=FINAL)
+        self.bundles.clear()
+        self._sorted, self._timely, self._count = [], left, sum(len(rows[0]) for rows in left)
+        self.first = min((int(rows[self._effective].min()) for rows in left), default=FINAL)
         return [rows if due.all() else _only(rows, due) for rows, due in parts if due.any()]
 
     def take_late(self, at: int) -> list[Rows]:
@@ -234,7 +235,7 @@ def _ordered(rows: Rows) -> Rows:
 def _by_metric(parts: list[Rows]) -> Iterator[tuple[int, Rows]]:
     """The metrics of some rows, ascending, and four more columns of each in their order."""
     spans = defaultdict[int, list[Rows]](list)
-    for rows in map(_ordered, parts):  # late ones lie as they came
+    for rows in map(_ordered, parts):
         metric = rows[0]
         cuts = [0, *(np.flatnonzero(metric[1:] != metric[:-1]) + 1).tolist(), len(metric)]
         for begin, end in pairwise(cuts):
