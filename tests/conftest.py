@@ -1,7 +1,10 @@
 """Settings of all tests."""
 
+import signal
+from collections.abc import Iterator
 from typing import Any
 
+import pytest
 from hypothesis import settings
 
 from tests.kafka.broker import chosen
@@ -9,6 +12,16 @@ from tests.kafka.broker import chosen
 # How fast an example runs says something about the machine, nothing about the code.
 settings.register_profile("yiwang", deadline=None)
 settings.load_profile("yiwang")
+
+
+@pytest.fixture
+def unhandled() -> Iterator[None]:
+    """SIGINT and SIGHUP as Python has them: who runs tests in the background may have them ignored."""
+    interrupt = signal.signal(signal.SIGINT, signal.default_int_handler)
+    hangup = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGINT, interrupt)
+    signal.signal(signal.SIGHUP, hangup)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

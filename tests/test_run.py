@@ -232,6 +232,7 @@ def _idle(port: int) -> bool:
     return scraped(port).get(busy) == before
 
 
+@pytest.mark.usefixtures("unhandled")
 def test_a_stop_by_signal_is_asked_for_once_and_then_forced(monkeypatch: pytest.MonkeyPatch) -> None:
     ended: list[int] = []
     monkeypatch.setattr("flows.live.run_stop.os._exit", ended.append)

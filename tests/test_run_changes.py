@@ -302,6 +302,7 @@ def test_a_hangup_looks_at_once_and_says_that_nothing_changed(hand: Hand) -> Non
     hand.run(hand.feed(MORNING + 5 * MINUTE), hangup, hand.heard("as they were"))
 
 
+@pytest.mark.usefixtures("unhandled")
 def test_a_hangup_of_several_processes_reaches_those_that_listen() -> None:
     lines = (
         "import signal, sys",
@@ -310,7 +311,7 @@ def test_a_hangup_of_several_processes_reaches_those_that_listen() -> None:
         "signal.pause()",
     )
     code = "\n".join(lines)
-    supervisor, before = Supervisor(Configuration()), signal.getsignal(signal.SIGHUP)
+    supervisor = Supervisor(Configuration())
     for number in range(2):
         popen = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
         assert popen.stdout is not None
@@ -324,4 +325,4 @@ def test_a_hangup_of_several_processes_reaches_those_that_listen() -> None:
     starts.kill()
     for popen in (listens, starts):
         popen.communicate()
-    assert signal.getsignal(signal.SIGHUP) == before
+    assert signal.getsignal(signal.SIGHUP) == signal.SIG_DFL
